@@ -1,0 +1,95 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The three engine modules and everything around them. Arrows point one way: Graph and Kernels import nothing of ours,
+// Runtime imports both, everything else imports Runtime. See Docs/Architecture.md.
+
+/// Settings of every Swift target: imports are what a file says, and nothing else.
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+/// One kernel source, compiled once for each instruction set (the `Vectorized` links below `Sources/Kernels`).
+func kernelTarget(_ name: String, folder: String, define: String, flags: [String]) -> Target {
+  .target(
+    name: name,
+    dependencies: ["TesseraKernelContract", "CTesseraShims"],
+    path: "Sources/Kernels/\(folder)",
+    swiftSettings: strict + [
+      .define(define),
+      // Kernels are measured, and far too slow to test, without optimisation: they are optimised in debug builds too.
+      .unsafeFlags(["-O"] + flags.flatMap { ["-Xcc", $0] }),
+    ])
+}
+
+// A manifest runs on the build host: on other architectures the x86 targets don't exist, and the baseline serves.
+#if arch(x86_64)
+  let vectorTargets = [
+    kernelTarget(
+      "TesseraKernelsAVX2", folder: "AVX2", define: "TESSERA_AVX2", flags: ["-march=x86-64-v3"]),
+    kernelTarget(
+      "TesseraKernelsAVX512", folder: "AVX512", define: "TESSERA_AVX512",
+      flags: ["-march=x86-64-v4", "-mprefer-vector-width=512"]),
+  ]
+#else
+  let vectorTargets: [Target] = []
+#endif
+
+let package = Package(
+  name: "Tessera",
+  platforms: [.macOS(.v26)],
+  products: [
+    .library(name: "Tessera", targets: ["Tessera"]),
+    .library(name: "TesseraData", targets: ["TesseraData"]),
+    .library(name: "TesseraNetworks", targets: ["TesseraNetworks"]),
+    .executable(name: "engine-bench", targets: ["engine-bench"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CHwloc", pkgConfig: "hwloc", providers: [.apt(["libhwloc-dev"]), .brew(["hwloc"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "CTesseraShims"),
+    .target(name: "CDigits", exclude: ["LICENSE.md"]),
+    .target(name: "TesseraGraph", path: "Sources/Graph", swiftSettings: strict),
+    .target(name: "TesseraKernelContract", path: "Sources/Kernels/Contract", swiftSettings: strict),
+    kernelTarget(
+      "TesseraKernelsBaseline", folder: "Baseline", define: "TESSERA_BASELINE", flags: []),
+  ] + vectorTargets + [
+    .target(
+      name: "TesseraKernels",
+      dependencies: [
+        "TesseraKernelContract", "CTesseraShims",
+        .product(name: "RealModule", package: "swift-numerics"),
+      ] + (vectorTargets.map { .target(name: $0.name) }) + ["TesseraKernelsBaseline"],
+      path: "Sources/Kernels/Catalogue", swiftSettings: strict),
+    .target(
+      name: "TesseraRuntime",
+      dependencies: [
+        "TesseraGraph", "TesseraKernels", "CHwloc", .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "Sources/Runtime", swiftSettings: strict),
+    .target(
+      name: "Tessera", dependencies: ["TesseraGraph", "TesseraRuntime"], swiftSettings: strict),
+    .target(
+      name: "TesseraData", dependencies: ["Tessera", "CZlib", "CDigits"], path: "Sources/Data",
+      swiftSettings: strict),
+    .target(
+      name: "TesseraNetworks", dependencies: ["Tessera"], path: "Sources/Networks",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "engine-bench",
+      dependencies: [
+        "Tessera", "TesseraData", "TesseraNetworks", "TesseraKernels",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "Sources/EngineBench", swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,30 @@
+/// c = a b, or with either operand stored transposed. c is [M,N]; a is [M,K] or, transposed, [K,M]; b is [K,N] or, transposed, [N,K].
+public struct MatrixProductGeometry: Hashable, Sendable {
+  public var m: Int, n: Int, k: Int
+  public var transposeA: Bool
+  public var transposeB: Bool
+
+  public init(m: Int, n: Int, k: Int, transposeA: Bool = false, transposeB: Bool = false) {
+    (self.m, self.n, self.k) = (m, n, k)
+    (self.transposeA, self.transposeB) = (transposeA, transposeB)
+  }
+
+  public var flops: Double { 2 * Double(m) * Double(n) * Double(k) }
+}
+
+/// Dense matrix products on the same register tiles as convolution. Rules for pointers as in ``ConvolutionKernels``.
+/// The plan's packed operand is b.
+public protocol MatrixKernels {
+  static func matrixProductPlan(_ geometry: MatrixProductGeometry, caches: CacheSizes)
+    -> ConvolutionPlan
+
+  static func packMatrix(
+    _ plan: ConvolutionPlan, tasks: Range<Int>, b: UnsafePointer<Float>,
+    packed: UnsafeMutablePointer<Float>)
+
+  /// c = activation(a b + bias), bias [N].
+  static func multiply(
+    _ plan: ConvolutionPlan, tasks: Range<Int>, a: UnsafePointer<Float>,
+    packed: UnsafePointer<Float>, bias: UnsafePointer<Float>?, activation: Activation,
+    c: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>)
+}

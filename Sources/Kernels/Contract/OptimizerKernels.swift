@@ -1,0 +1,56 @@
+/// Hyper-parameters of one stochastic gradient descent step, as in `torch.optim.SGD` without dampening.
+public struct SGDStep: Hashable, Sendable {
+  public var learningRate: Float
+  public var momentum: Float
+  public var weightDecay: Float
+  public var nesterov: Bool
+
+  public init(learningRate: Float, momentum: Float, weightDecay: Float, nesterov: Bool) {
+    self.learningRate = learningRate
+    self.momentum = momentum
+    self.weightDecay = weightDecay
+    self.nesterov = nesterov
+  }
+}
+
+/// Hyper-parameters of one Adam step, as in `torch.optim.Adam` and, with `decoupled` decay, `torch.optim.AdamW`.
+public struct AdamStep: Hashable, Sendable {
+  public var learningRate: Double
+  public var beta1: Double
+  public var beta2: Double
+  public var epsilon: Double
+  public var weightDecay: Double
+  public var decoupled: Bool
+  /// 1 for the first step.
+  public var step: Int64
+
+  public init(
+    learningRate: Double, beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double,
+    decoupled: Bool, step: Int64
+  ) {
+    self.learningRate = learningRate
+    self.beta1 = beta1
+    self.beta2 = beta2
+    self.epsilon = epsilon
+    self.weightDecay = weightDecay
+    self.decoupled = decoupled
+    self.step = step
+  }
+}
+
+/// In-place updates of `count` contiguous parameters.
+public protocol OptimizerKernels {
+  /// g' = g + weightDecay p; v = momentum v + g'; d = nesterov ? g' + momentum v : v; p = p - learningRate d.
+  /// `velocity` may be nil iff momentum is 0; then d = g'.
+  static func sgd(
+    _ step: SGDStep, count: Int, gradient: UnsafePointer<Float>,
+    parameter: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>?)
+
+  /// Decoupled: p = p (1 - learningRate weightDecay) first; else g' = g + weightDecay p.
+  /// m = m + (1 - beta1)(g' - m); v = beta2 v + (1 - beta2) g' g';
+  /// p = p - learningRate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon).
+  static func adam(
+    _ step: AdamStep, count: Int, gradient: UnsafePointer<Float>,
+    parameter: UnsafeMutablePointer<Float>, firstMoment: UnsafeMutablePointer<Float>,
+    secondMoment: UnsafeMutablePointer<Float>)
+}
