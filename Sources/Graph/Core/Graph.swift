@@ -1,0 +1,234 @@
+/// A value of a graph: the handle of one tensor that an input, a variable, a constant or a node produces. Values are
+/// assigned once.
+public struct Value: Hashable, Sendable {
+  package let index: Int
+}
+
+/// One application of an operation.
+public struct Node: Sendable {
+  /// Unique in its graph: the layer's path and the operation's name.
+  public let name: String
+  public let operation: any Operation
+  public let inputs: [Value]
+  public let outputs: [Value]
+}
+
+/// A static computation graph in single-assignment form: nodes stand in an order in which they can be computed, every value
+/// has a fixed type, and what is wrong is refused as it is added.
+///
+/// A graph is a value: passes take one and return another.
+public struct Graph: Sendable {
+  /// Where a value comes from.
+  public enum Source: Hashable, Sendable {
+    case input(Int)
+    case variable(Int)
+    case constant(Int)
+    case node(Int, output: Int)
+  }
+
+  public struct Input: Hashable, Sendable {
+    public let name: String
+    public let value: Value
+  }
+
+  public struct VariableRead: Hashable, Sendable {
+    public let variable: Variable
+    public let value: Value
+  }
+
+  public struct Output: Hashable, Sendable {
+    public let name: String
+    public let value: Value
+  }
+
+  /// What a variable becomes when a step succeeds. Updates are written together, at the end, or not at all.
+  public struct Update: Hashable, Sendable {
+    public let variable: Int
+    public let value: Value
+  }
+
+  public private(set) var nodes: [Node] = []
+  public private(set) var inputs: [Input] = []
+  public private(set) var variables: [VariableRead] = []
+  /// Elements of each constant, row-major.
+  public private(set) var constants: [[Double]] = []
+  public private(set) var outputs: [Output] = []
+  public private(set) var updates: [Update] = []
+  /// Values that must be finite, or the step fails before anything is written.
+  public private(set) var finiteChecks: [Value] = []
+
+  private var types: [TensorType] = []
+  private var sources: [Source] = []
+  private var nodeNames: Set<String> = []
+
+  public init() {}
+
+  // MARK: What is known
+
+  /// The type of a value of this graph.
+  public func type(of value: Value) -> TensorType { types[value.index] }
+
+  public func shape(of value: Value) -> Shape { types[value.index].shape }
+
+  public func source(of value: Value) -> Source { sources[value.index] }
+
+  package var valueCount: Int { types.count }
+
+  public func variableIndex(named name: String) -> Int? {
+    variables.firstIndex { $0.variable.name == name }
+  }
+
+  /// The name under which errors speak of a value.
+  public func name(of value: Value) -> String {
+    guard types.indices.contains(value.index) else { return "value \(value.index)" }
+    switch sources[value.index] {
+    case .input(let index): return inputs[index].name
+    case .variable(let index): return variables[index].variable.name
+    case .constant(let index): return "constant \(index)"
+    case .node(let index, let output):
+      return output == 0 ? nodes[index].name : "\(nodes[index].name):\(output)"
+    }
+  }
+
+  // MARK: Building
+
+  /// A tensor that each run is given.
+  public mutating func addInput(_ name: String, _ type: TensorType) throws(TesseraError) -> Value {
+    try type.shape.validate(at: "input \(name)")
+    guard !inputs.contains(where: { $0.name == name }) else {
+      throw TesseraError(.duplicateName, at: "input \(name)", expected: "a new name", found: name)
+    }
+    let value = newValue(type, .input(inputs.count))
+    inputs.append(Input(name: name, value: value))
+    return value
+  }
+
+  /// The value that a variable has before the step. Asking again for the same variable gives the same value.
+  /// - Throws: ``TesseraError/Code/duplicateName`` if another variable has its name.
+  public mutating func addVariable(_ variable: Variable) throws(TesseraError) -> Value {
+    try variable.type.shape.validate(at: "variable \(variable.name)")
+    if let index = variableIndex(named: variable.name) {
+      guard variables[index].variable == variable else {
+        throw TesseraError(
+          .duplicateName, at: "variable \(variable.name)",
+          expected: "the same type, role and initializer at every use", found: "\(variable.type)")
+      }
+      return variables[index].value
+    }
+    let value = newValue(variable.type, .variable(variables.count))
+    variables.append(VariableRead(variable: variable, value: value))
+    return value
+  }
+
+  /// A tensor known now, its elements row-major.
+  public mutating func addConstant(_ elements: [Double], _ type: TensorType) throws(TesseraError)
+    -> Value
+  {
+    try type.shape.validate(at: "constant \(constants.count)")
+    guard elements.count == type.shape.count else {
+      throw TesseraError(
+        .shapeMismatch, at: "constant \(constants.count)", expected: "\(type.shape.count) elements",
+        found: "\(elements.count)")
+    }
+    let value = newValue(type, .constant(constants.count))
+    constants.append(elements)
+    return value
+  }
+
+  /// Applies an operation; its output types are checked now.
+  /// - Parameter name: made unique by a number where it is taken.
+  public mutating func add(
+    _ operation: any Operation, _ inputs: [Value], name: String
+  ) throws(TesseraError) -> [Value] {
+    for value in inputs where !types.indices.contains(value.index) {
+      throw TesseraError(
+        .notFound, at: name, expected: "values of this graph", found: "value \(value.index)")
+    }
+    let outputTypes = try operation.outputTypes(inputs.map { types[$0.index] }, at: name)
+    for type in outputTypes { try type.shape.validate(at: name) }
+    let node = nodes.count
+    var outputs: [Value] = []
+    for (output, type) in outputTypes.enumerated() {
+      outputs.append(newValue(type, .node(node, output: output)))
+    }
+    nodes.append(
+      Node(name: uniqueName(name), operation: operation, inputs: inputs, outputs: outputs))
+    return outputs
+  }
+
+  /// Applies an operation of one output.
+  public mutating func apply(
+    _ operation: any Operation, _ inputs: Value..., name: String
+  ) throws(TesseraError) -> Value {
+    let outputs = try add(operation, inputs, name: name)
+    guard let output = outputs.first else {
+      throw TesseraError(
+        .shapeMismatch, at: name, expected: "an operation with an output", found: "none")
+    }
+    return output
+  }
+
+  /// Makes a value readable after a run.
+  public mutating func addOutput(_ name: String, _ value: Value) throws(TesseraError) {
+    try check(value, at: "output \(name)")
+    guard !outputs.contains(where: { $0.name == name }) else {
+      throw TesseraError(.duplicateName, at: "output \(name)", expected: "a new name", found: name)
+    }
+    outputs.append(Output(name: name, value: value))
+  }
+
+  /// Says what a variable becomes at the end of a step. A later update of the same variable replaces the earlier one, which
+  /// it is computed from.
+  public mutating func addUpdate(of variable: Value, to value: Value) throws(TesseraError) {
+    try check(variable, at: "update")
+    try check(value, at: "update")
+    guard case .variable(let index) = sources[variable.index] else {
+      throw TesseraError(
+        .notFound, at: "update", expected: "a variable", found: name(of: variable))
+    }
+    guard types[variable.index] == types[value.index] else {
+      throw TesseraError(
+        .shapeMismatch, at: "update of \(variables[index].variable.name)",
+        expected: "\(types[variable.index])", found: "\(types[value.index])")
+    }
+    updates.removeAll { $0.variable == index }
+    updates.append(Update(variable: index, value: value))
+  }
+
+  /// What a variable is at this point of the graph: its latest update, or the value before the step.
+  public func latestValue(ofVariable value: Value) -> Value {
+    guard case .variable(let index) = source(of: value) else { return value }
+    return updates.first { $0.variable == index }?.value ?? value
+  }
+
+  /// Demands that a value be finite in every step.
+  public mutating func requireFinite(_ value: Value) throws(TesseraError) {
+    try check(value, at: "finite check")
+    finiteChecks.append(value)
+  }
+
+  // MARK: Pieces
+
+  private func check(_ value: Value, at location: String) throws(TesseraError) {
+    guard types.indices.contains(value.index) else {
+      throw TesseraError(
+        .notFound, at: location, expected: "a value of this graph", found: "value \(value.index)")
+    }
+  }
+
+  private mutating func newValue(_ type: TensorType, _ source: Source) -> Value {
+    types.append(type)
+    sources.append(source)
+    return Value(index: types.count - 1)
+  }
+
+  private mutating func uniqueName(_ name: String) -> String {
+    var candidate = name
+    var number = 1
+    while !nodeNames.insert(candidate).inserted {
+      number += 1
+      candidate = "\(name)#\(number)"
+    }
+    return candidate
+  }
+}

@@ -1,0 +1,34 @@
+/// State that outlives a run: a weight, an optimizer's moment, a running statistic, the step. It lives in a parameter store
+/// under its name; graphs read it as a value and say what it becomes at the end of a step.
+public struct Variable: Hashable, Sendable {
+  /// What a variable is for; optimizers differentiate with respect to trainable weights only.
+  public enum Role: Hashable, Sendable {
+    case weight
+    case statistic
+    case optimizerState
+    case counter
+  }
+
+  public let name: String
+  public let type: TensorType
+  public let role: Role
+  public let initializer: Initializer
+  /// False for a frozen weight: it gets no gradient.
+  public let isTrainable: Bool
+  /// The parameter group that sets learning rate and weight decay.
+  public let group: String
+
+  public init(
+    name: String, type: TensorType, role: Role = .weight, initializer: Initializer = .zeros,
+    isTrainable: Bool = true, group: String = Variable.defaultGroup
+  ) {
+    self.name = name
+    self.type = type
+    self.role = role
+    self.initializer = initializer
+    self.isTrainable = isTrainable && role == .weight
+    self.group = group
+  }
+
+  public static let defaultGroup = "default"
+}

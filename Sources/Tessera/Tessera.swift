@@ -1,0 +1,2 @@
+@_exported public import TesseraGraph
+@_exported public import TesseraRuntime
