@@ -1,0 +1,186 @@
+import Dispatch
+import Synchronization
+import TesseraGraph
+
+/// Everything that one run at a time needs and that is made before the first: arena, scratch, operand addresses, counters.
+/// A session keeps those that are idle; concurrent runs have one each.
+final class RunContext: @unchecked Sendable {
+  let plan: ExecutionPlan
+  let progress: StepProgress
+  /// One duration a step in nanoseconds, written by profiled runs only.
+  private let arena: AlignedMemory
+  private let scratch: AlignedMemory
+  private let scratchStride: Int
+  /// Memory of outputs that the caller doesn't take in memory of its own.
+  private let ownOutputs: [AlignedMemory]
+  private let operands: UnsafeMutablePointer<UnsafeMutableRawBufferPointer>
+  private let operandCount: Int
+  /// Where each step's operands begin.
+  private let firstOperand: [Int]
+  /// Operands whose address a run's bindings decide.
+  private let boundOperands: [(operand: Int, isInput: Bool, index: Int)]
+  private(set) var inputs: [UnsafeRawBufferPointer?]
+  private(set) var outputs: [UnsafeMutableRawBufferPointer]
+
+  private let hasFailed = Atomic<Bool>(false)
+  private let failure = Mutex<TesseraError?>(nil)
+  /// Set by the worker that runs the step, read after the team is done.
+  private let hasPublished = Atomic<Bool>(false)
+  private let hasBegunCommit = Atomic<Bool>(false)
+
+  init(_ session: Session) {
+    let graph = session.program.graph
+    plan = session.program.plan
+    progress = StepProgress(taskCounts: plan.steps.map(\.taskCount), workers: session.workers)
+    arena = AlignedMemory(byteCount: plan.arenaByteCount)
+    scratchStride = MemoryPlan.aligned(plan.scratchByteCount)
+    scratch = AlignedMemory(byteCount: scratchStride * session.workers)
+    ownOutputs = graph.outputs.map {
+      AlignedMemory(byteCount: graph.type(of: $0.value).byteCount)
+    }
+    inputs = Array(repeating: nil, count: graph.inputs.count)
+    outputs = ownOutputs.map(\.bytes)
+
+    operandCount = plan.steps.reduce(0) { $0 + $1.operands.count }
+    operands = .allocate(capacity: max(1, operandCount))
+    var firstOperand: [Int] = []
+    var boundOperands: [(operand: Int, isInput: Bool, index: Int)] = []
+    var next = 0
+    for step in plan.steps {
+      firstOperand.append(next)
+      for operand in step.operands {
+        let base: UnsafeMutableRawPointer
+        switch operand.location {
+        case .arena(let offset): base = arena.base + offset
+        case .prepared(let offset): base = session.prepared.memory.base + offset
+        case .constant(let index): base = session.program.constants[index].base
+        case .variable(let index): base = session.variables[index].memory.base
+        case .input(let index):
+          base = arena.base
+          boundOperands.append((next, true, index))
+        case .output(let index):
+          base = ownOutputs[index].base
+          boundOperands.append((next, false, index))
+        }
+        (operands + next).initialize(
+          to: UnsafeMutableRawBufferPointer(start: base, count: operand.byteCount))
+        next += 1
+      }
+    }
+    self.firstOperand = firstOperand
+    self.boundOperands = boundOperands
+  }
+
+  deinit { operands.deallocate() }
+
+  // MARK: Before a run
+
+  func bindInput(_ index: Int, _ bytes: UnsafeRawBufferPointer) { inputs[index] = bytes }
+
+  func bindOutput(_ index: Int, _ bytes: UnsafeMutableRawBufferPointer) { outputs[index] = bytes }
+
+  func forgetBindings() {
+    for index in inputs.indices { inputs[index] = nil }
+    for index in outputs.indices { outputs[index] = ownOutputs[index].bytes }
+  }
+
+  /// Makes everything ready: all inputs are bound.
+  func begin(isSkipped: (Int) -> Bool) {
+    for (operand, isInput, index) in boundOperands {
+      let count = operands[operand].count
+      let base =
+        isInput
+        ? UnsafeMutableRawPointer(mutating: inputs[index]?.baseAddress)
+        : outputs[index].baseAddress
+      operands[operand] = UnsafeMutableRawBufferPointer(start: base ?? arena.base, count: count)
+    }
+    hasFailed.store(false, ordering: .relaxed)
+    hasPublished.store(false, ordering: .relaxed)
+    hasBegunCommit.store(false, ordering: .relaxed)
+    progress.reset(isSkipped: isSkipped)
+  }
+
+  // MARK: The run
+
+  /// Walks the plan as one of its workers. Any worker can finish the run alone; one that comes late finds little left to do.
+  /// - Parameter bind: called once the worker has found work.
+  func work(as worker: Int, session: Session, bindWhenBusy processor: Int?) {
+    var binding: ThreadBinding? = nil
+    var triedBinding = processor == nil
+    let ownScratch = UnsafeMutableRawBufferPointer(
+      start: scratch.base + worker * scratchStride, count: plan.scratchByteCount)
+    for step in plan.steps.indices where !progress.isFinished(step) {
+      var finished = 0
+      var share = worker
+      for _ in 0..<progress.workers {
+        while let task = progress.claim(step, share: share) {
+          if hasFailed.load(ordering: .relaxed) { return }
+          if !triedBinding, let processor {
+            binding = ThreadBinding(toProcessor: processor)
+            triedBinding = true
+          }
+          guard perform(step, task, ownScratch, session) else { return }
+          finished += 1
+        }
+        share = share + 1 == progress.workers ? 0 : share + 1
+      }
+      if finished > 0 { progress.finish(step, tasks: finished) }
+      var wait = Wait()
+      while !progress.isFinished(step) {
+        if hasFailed.load(ordering: .relaxed) { return }
+        wait.pause()
+      }
+    }
+    _ = consume binding
+  }
+
+  /// Runs one task; false if it failed.
+  @inline(__always)
+  private func perform(
+    _ step: Int, _ task: Int, _ scratch: UnsafeMutableRawBufferPointer, _ session: Session
+  ) -> Bool {
+    switch plan.steps[step].work {
+    case .kernel(let run):
+      let arguments = KernelArguments(
+        operands: operands + firstOperand[step], inputCount: plan.steps[step].inputCount,
+        outputCount: plan.steps[step].outputCount, scratch: scratch)
+      do {
+        try run(task..<task + 1, arguments)
+      } catch {
+        fail(error, at: plan.steps[step].name)
+        return false
+      }
+    case .publishPrepared:
+      session.prepared.publish(session)
+      hasPublished.store(true, ordering: .relaxed)
+    case .beginCommit:
+      session.store.lock.lockExclusive()
+      hasBegunCommit.store(true, ordering: .relaxed)
+    }
+    return true
+  }
+
+  private func fail(_ error: any Error, at name: String) {
+    let typed =
+      error as? TesseraError
+      ?? TesseraError(
+        .kernelFailed, at: name, expected: "a kernel that succeeds", found: "\(error)",
+        underlying: error)
+    failure.withLock { if $0 == nil { $0 = typed } }
+    hasFailed.store(true, ordering: .releasing)
+  }
+
+  // MARK: After a run
+
+  var didPublish: Bool { hasPublished.load(ordering: .relaxed) }
+  var didBeginCommit: Bool { hasBegunCommit.load(ordering: .relaxed) }
+
+  /// The first error of the run, if there was one.
+  func takeFailure() -> TesseraError? {
+    guard hasFailed.load(ordering: .acquiring) else { return nil }
+    return failure.withLock { failure in
+      defer { failure = nil }
+      return failure
+    }
+  }
+}

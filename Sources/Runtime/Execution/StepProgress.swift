@@ -1,0 +1,79 @@
+import Synchronization
+
+/// Who has claimed which tasks of which step, and how many are done: the only thing that workers share while they run.
+///
+/// Each step's tasks are cut into contiguous shares, one a worker. A worker takes tasks of its own share first, then helps the
+/// others. It never waits for a worker to arrive, only for tasks that another has claimed.
+final class StepProgress: @unchecked Sendable {
+  // Every counter has a cache line pair of its own: 128 bytes keep the adjacent-line prefetcher from coupling two of them.
+  private static let stride = 128 / MemoryLayout<Atomic<Int>>.stride
+
+  private let counters: UnsafeMutablePointer<Atomic<Int>>
+  private let counterCount: Int
+  private let taskCounts: [Int]
+  let workers: Int
+
+  init(taskCounts: [Int], workers: Int) {
+    self.taskCounts = taskCounts
+    self.workers = workers
+    counterCount = taskCounts.count * (workers + 1) * Self.stride
+    counters = .allocate(capacity: max(1, counterCount))
+    for index in 0..<counterCount { (counters + index).initialize(to: Atomic(0)) }
+  }
+
+  deinit {
+    counters.deinitialize(count: counterCount)
+    counters.deallocate()
+  }
+
+  /// Before a run: nothing is claimed, nothing done. Steps that `isSkipped` names are done from the start.
+  func reset(isSkipped: (Int) -> Bool) {
+    for step in taskCounts.indices {
+      let skipped = isSkipped(step)
+      for share in 0..<workers {
+        let range = self.range(step, share)
+        cursor(step, share).pointee.store(
+          skipped ? range.upperBound : range.lowerBound, ordering: .relaxed)
+      }
+      done(step).pointee.store(skipped ? taskCounts[step] : 0, ordering: .relaxed)
+    }
+  }
+
+  /// Claims one task of a share; nil if all are claimed.
+  @inline(__always)
+  func claim(_ step: Int, share: Int) -> Int? {
+    let end = range(step, share).upperBound
+    let cursor = cursor(step, share)
+    // Looking first keeps late helpers from writing to a line that others read.
+    guard cursor.pointee.load(ordering: .relaxed) < end else { return nil }
+    let task = cursor.pointee.wrappingAdd(1, ordering: .relaxed).oldValue
+    return task < end ? task : nil
+  }
+
+  /// What the tasks wrote is visible to whoever sees the step finished.
+  @inline(__always)
+  func finish(_ step: Int, tasks: Int) {
+    done(step).pointee.wrappingAdd(tasks, ordering: .acquiringAndReleasing)
+  }
+
+  @inline(__always)
+  func isFinished(_ step: Int) -> Bool {
+    done(step).pointee.load(ordering: .acquiring) == taskCounts[step]
+  }
+
+  @inline(__always)
+  private func range(_ step: Int, _ share: Int) -> Range<Int> {
+    let count = taskCounts[step]
+    return count * share / workers..<count * (share + 1) / workers
+  }
+
+  @inline(__always)
+  private func cursor(_ step: Int, _ share: Int) -> UnsafeMutablePointer<Atomic<Int>> {
+    counters + (step * (workers + 1) + share) * Self.stride
+  }
+
+  @inline(__always)
+  private func done(_ step: Int) -> UnsafeMutablePointer<Atomic<Int>> {
+    cursor(step, workers)
+  }
+}

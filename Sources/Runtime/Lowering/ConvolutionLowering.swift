@@ -1,0 +1,83 @@
+import TesseraGraph
+import TesseraKernels
+
+// In float32 forward and backward-data were replaced by ``PackedProduct`` when kernels were selected; what arrives here is the
+// reference.
+
+extension Convolution2D: KernelOperation {
+  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+    guard let scalar = context.referenceType else { throw context.unsupported(self) }
+    return reference(context, scalar)
+  }
+
+  private func reference<T: ReferenceScalar>(_ context: KernelContext, _: T.Type) -> NodeKernel {
+    let geometry = ConvolutionGeometry(
+      x: context.inputs[0], w: context.inputs[1], window: window, groups: groups)
+    let activation = Activation(activation)
+    let hasBias = context.inputs.count > 2
+    return T.referenceKernel("conv2d.forward") { arguments in
+      Reference.convolutionForward(
+        geometry, x: arguments.x(0, T.self), w: arguments.x(1, T.self),
+        bias: hasBias ? arguments.x(2, T.self) : nil, activation: activation,
+        y: arguments.y(0, T.self))
+    }
+  }
+}
+
+extension ConvolutionBackwardData: KernelOperation {
+  /// Sizes of the convolution whose transpose this is.
+  func geometry(_ inputs: [TensorType], _ output: TensorType) -> ConvolutionGeometry {
+    ConvolutionGeometry(x: output, w: inputs[1], window: window, groups: groups)
+  }
+
+  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+    guard let scalar = context.referenceType else { throw context.unsupported(self) }
+    return reference(context, scalar)
+  }
+
+  private func reference<T: ReferenceScalar>(_ context: KernelContext, _: T.Type) -> NodeKernel {
+    let geometry = geometry(context.inputs, context.outputs[0])
+    let activation = Activation(activation)
+    let hasBias = context.inputs.count > 2
+    return T.referenceKernel("conv2d.backward_data") { arguments in
+      Reference.convolutionBackwardData(
+        geometry, dy: arguments.x(0, T.self), w: arguments.x(1, T.self),
+        bias: hasBias ? arguments.x(2, T.self) : nil, activation: activation,
+        dx: arguments.y(0, T.self))
+    }
+  }
+}
+
+extension ConvolutionBackwardWeights: KernelOperation {
+  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+    let geometry = ConvolutionGeometry(
+      x: context.inputs[0], w: context.outputs[0], window: window, groups: groups)
+    if let scalar = context.referenceType { return reference(geometry, scalar) }
+    guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
+    let kernels = context.kernels
+    let plan = kernels.weightGradientPlan(geometry, caches: context.caches)
+    return NodeKernel(
+      name: plan.name, workspaceByteCount: plan.partialsCount * MemoryLayout<Float>.stride,
+      scratchByteCount: plan.scratchCount * MemoryLayout<Float>.stride,
+      phases: [
+        NodeKernel.Phase(taskCount: plan.taskCount) { tasks, arguments in
+          kernels.accumulateWeightGradient(
+            plan, tasks: tasks, x: arguments.x(0), dy: arguments.x(1),
+            partials: arguments.workspaceFloats, scratch: arguments.scratchFloats)
+        },
+        NodeKernel.Phase(taskCount: plan.reduceTaskCount) { tasks, arguments in
+          kernels.reduceWeightGradient(
+            plan, tasks: tasks, partials: arguments.workspaceFloats, dw: arguments.y(0))
+        },
+      ])
+  }
+
+  private func reference<T: ReferenceScalar>(_ geometry: ConvolutionGeometry, _: T.Type)
+    -> NodeKernel
+  {
+    T.referenceKernel("conv2d.backward_weights") { arguments in
+      Reference.convolutionBackwardWeights(
+        geometry, x: arguments.x(0, T.self), dy: arguments.x(1, T.self), dw: arguments.y(0, T.self))
+    }
+  }
+}

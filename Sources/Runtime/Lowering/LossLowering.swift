@@ -1,0 +1,179 @@
+import TesseraGraph
+import TesseraKernels
+
+extension SoftmaxOperation: KernelOperation {
+  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+    let rows = Rows(context.outputs[0])
+    if let scalar = context.referenceType { return reference(rows, scalar) }
+    guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
+    let kernels = context.kernels
+    return context.rowwise("softmax.forward", rows: rows.count, elementsPerRow: rows.width) {
+      range, arguments in
+      let first = range.lowerBound * rows.width
+      kernels.softmax(
+        rows: range.count, classes: rows.width, x: arguments.x(0) + first,
+        y: arguments.y(0) + first)
+    }
+  }
+
+  private func reference<T: ReferenceScalar>(_ rows: Rows, _: T.Type) -> NodeKernel {
+    T.referenceKernel("softmax.forward") { arguments in
+      Reference.softmax(
+        rows: rows.count, classes: rows.width, x: arguments.x(0, T.self), y: arguments.y(0, T.self))
+    }
+  }
+}
+
+extension SoftmaxGradient: KernelOperation {
+  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+    let rows = Rows(context.outputs[0])
+    if let scalar = context.referenceType { return reference(rows, scalar) }
+    guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
+    let kernels = context.kernels
+    return context.rowwise("softmax.backward", rows: rows.count, elementsPerRow: rows.width) {
+      range, arguments in
+      let first = range.lowerBound * rows.width
+      kernels.softmaxBackward(
+        rows: range.count, classes: rows.width, dy: arguments.x(0) + first,
+        y: arguments.x(1) + first, dx: arguments.y(0) + first)
+    }
+  }
+
+  private func reference<T: ReferenceScalar>(_ rows: Rows, _: T.Type) -> NodeKernel {
+    T.referenceKernel("softmax.backward") { arguments in
+      Reference.softmaxBackward(
+        rows: rows.count, classes: rows.width, dy: arguments.x(0, T.self),
+        y: arguments.x(1, T.self), dx: arguments.y(0, T.self))
+    }
+  }
+}
+
+/// A tensor as rows of its last dimension.
+private struct Rows: Sendable {
+  let count: Int
+  let width: Int
+
+  init(_ type: TensorType) {
+    width = type.shape.dimensions.last ?? 1
+    count = width == 0 ? 0 : type.shape.count / width
+  }
+}
+
+extension SoftmaxCrossEntropy: KernelOperation {
+  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+    let rows = Rows(context.inputs[0])
+    let location = context.location
+    if let scalar = context.referenceType { return reference(rows, location, scalar) }
+    guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
+    let kernels = context.kernels
+    let factor: Float = reduction == .mean ? 1 / Float(max(1, rows.count)) : 1
+    var kernel = context.rowwise(
+      "softmax_cross_entropy.forward", rows: rows.count, elementsPerRow: rows.width
+    ) { range, arguments in
+      let labels = arguments.x(1, Int32.self)
+      try checkLabels(labels, range, classes: rows.width, at: location)
+      let first = range.lowerBound * rows.width
+      kernels.softmaxCrossEntropy(
+        rows: range.count, classes: rows.width, x: arguments.x(0) + first,
+        labels: labels + range.lowerBound, losses: arguments.workspaceFloats + range.lowerBound,
+        probabilities: arguments.y(1) + first)
+    }
+    kernel.workspaceByteCount = rows.count * MemoryLayout<Float>.stride
+    kernel.phases.append(
+      NodeKernel.Phase(taskCount: 1) { _, arguments in
+        arguments.y(0).pointee =
+          factor * kernels.sum(count: rows.count, x: arguments.workspaceFloats)
+      })
+    return kernel
+  }
+
+  private func reference<T: ReferenceScalar>(_ rows: Rows, _ location: String, _: T.Type)
+    -> NodeKernel
+  {
+    let factor: T = reduction == .mean ? 1 / T(max(1, rows.count)) : 1
+    var kernel = T.referenceKernel("softmax_cross_entropy.forward") { arguments in
+      let labels = arguments.x(1, Int32.self)
+      try checkLabels(labels, 0..<rows.count, classes: rows.width, at: location)
+      let losses = arguments.workspace.assumingMemoryBound(to: T.self)
+      guard let start = losses.baseAddress else { return }
+      Reference.softmaxCrossEntropy(
+        rows: rows.count, classes: rows.width, x: arguments.x(0, T.self), labels: labels,
+        losses: start, probabilities: arguments.y(1, T.self))
+      arguments.y(0, T.self).pointee = factor * Reference.sum(count: rows.count, x: start)
+    }
+    kernel.workspaceByteCount = rows.count * MemoryLayout<T>.stride
+    return kernel
+  }
+}
+
+/// - Throws: ``TesseraError/Code/invalidData`` naming the first label outside 0..<classes.
+private func checkLabels(
+  _ labels: UnsafePointer<Int32>, _ rows: Range<Int>, classes: Int, at location: String
+) throws(TesseraError) {
+  for row in rows where labels[row] < 0 || Int(labels[row]) >= classes {
+    throw TesseraError(
+      .invalidData, at: "\(location), label \(row)", expected: "0 to \(classes - 1)",
+      found: "\(labels[row])")
+  }
+}
+
+extension SoftmaxCrossEntropyGradient: KernelOperation {
+  /// Operands: [dloss, probabilities, labels]; the labels were checked by the forward node.
+  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+    let rows = Rows(context.outputs[0])
+    if let scalar = context.referenceType { return reference(rows, scalar) }
+    guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
+    let kernels = context.kernels
+    let factor: Float = reduction == .mean ? 1 / Float(max(1, rows.count)) : 1
+    return context.rowwise(
+      "softmax_cross_entropy.backward", rows: rows.count, elementsPerRow: rows.width
+    ) { range, arguments in
+      let first = range.lowerBound * rows.width
+      kernels.softmaxCrossEntropyBackward(
+        rows: range.count, classes: rows.width, probabilities: arguments.x(1) + first,
+        labels: arguments.x(2, Int32.self) + range.lowerBound,
+        factor: factor * arguments.x(0).pointee, dx: arguments.y(0) + first)
+    }
+  }
+
+  private func reference<T: ReferenceScalar>(_ rows: Rows, _: T.Type) -> NodeKernel {
+    let factor: T = reduction == .mean ? 1 / T(max(1, rows.count)) : 1
+    return T.referenceKernel("softmax_cross_entropy.backward") { arguments in
+      Reference.softmaxCrossEntropyBackward(
+        rows: rows.count, classes: rows.width, probabilities: arguments.x(1, T.self),
+        labels: arguments.x(2, Int32.self), factor: factor * arguments.x(0, T.self).pointee,
+        dx: arguments.y(0, T.self))
+    }
+  }
+}
+
+extension SumAll: KernelOperation {
+  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+    let chunks = Chunks(context.inputs[0].shape.count)
+    if let scalar = context.referenceType { return reference(chunks.count, scalar) }
+    guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
+    let kernels = context.kernels
+    return NodeKernel(
+      name: context.kernelName("sum"),
+      workspaceByteCount: chunks.taskCount * MemoryLayout<Float>.stride,
+      phases: [
+        NodeKernel.Phase(taskCount: chunks.taskCount) { tasks, arguments in
+          for task in tasks {
+            let range = chunks.elements(task..<task + 1)
+            arguments.workspaceFloats[task] = kernels.sum(
+              count: range.count, x: arguments.x(0) + range.lowerBound)
+          }
+        },
+        NodeKernel.Phase(taskCount: 1) { _, arguments in
+          arguments.y(0).pointee = kernels.sum(
+            count: chunks.taskCount, x: arguments.workspaceFloats)
+        },
+      ])
+  }
+
+  private func reference<T: ReferenceScalar>(_ count: Int, _: T.Type) -> NodeKernel {
+    T.referenceKernel("sum") { arguments in
+      arguments.y(0, T.self).pointee = Reference.sum(count: count, x: arguments.x(0, T.self))
+    }
+  }
+}

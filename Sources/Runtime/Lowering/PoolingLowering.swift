@@ -1,0 +1,105 @@
+import TesseraGraph
+import TesseraKernels
+
+extension MaxPool2DOperation: KernelOperation {
+  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+    let (x, y) = (context.inputs[0], context.outputs[0])
+    let geometry = PoolingGeometry(x: x.shape, y: y.shape, window: window)
+    if let scalar = context.referenceType { return reference(geometry, scalar) }
+    guard x.element == .float32 else { throw context.unsupported(self) }
+    let kernels = context.kernels
+    return context.rowwise(
+      "max_pool.forward", rows: y.shape[0] * y.shape[1],
+      elementsPerRow: y.shape[2] * y.shape[3] * geometry.r * geometry.s
+    ) { rows, arguments in
+      kernels.maxPool(
+        geometry, rows: rows, x: arguments.x(0), y: arguments.y(0), mask: arguments.y(1, Int32.self))
+    }
+  }
+
+  private func reference<T: ReferenceScalar>(_ geometry: PoolingGeometry, _: T.Type) -> NodeKernel {
+    T.referenceKernel("max_pool.forward") { arguments in
+      Reference.maxPool(
+        geometry, x: arguments.x(0, T.self), y: arguments.y(0, T.self),
+        mask: arguments.y(1, Int32.self))
+    }
+  }
+}
+
+extension MaxPool2DBackward: KernelOperation {
+  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+    let (dy, dx) = (context.inputs[0], context.outputs[0])
+    let geometry = PoolingGeometry(x: dx.shape, y: dy.shape, window: window)
+    if let scalar = context.referenceType { return reference(geometry, scalar) }
+    guard dy.element == .float32 else { throw context.unsupported(self) }
+    let kernels = context.kernels
+    return context.rowwise(
+      "max_pool.backward", rows: dx.shape[0] * dx.shape[1],
+      elementsPerRow: dx.shape[2] * dx.shape[3]
+    ) { rows, arguments in
+      kernels.maxPoolBackward(
+        geometry, rows: rows, dy: arguments.x(0), mask: arguments.x(1, Int32.self),
+        dx: arguments.y(0))
+    }
+  }
+
+  private func reference<T: ReferenceScalar>(_ geometry: PoolingGeometry, _: T.Type) -> NodeKernel {
+    T.referenceKernel("max_pool.backward") { arguments in
+      Reference.maxPoolBackward(
+        geometry, dy: arguments.x(0, T.self), mask: arguments.x(1, Int32.self),
+        dx: arguments.y(0, T.self))
+    }
+  }
+}
+
+extension AveragePool2DOperation: KernelOperation {
+  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+    let (x, y) = (context.inputs[0], context.outputs[0])
+    let geometry = PoolingGeometry(x: x.shape, y: y.shape, window: window)
+    let countsPadding = countsPadding
+    if let scalar = context.referenceType { return reference(geometry, scalar) }
+    guard x.element == .float32 else { throw context.unsupported(self) }
+    let kernels = context.kernels
+    return context.rowwise(
+      "average_pool.forward", rows: y.shape[0] * y.shape[1],
+      elementsPerRow: y.shape[2] * y.shape[3] * geometry.r * geometry.s
+    ) { rows, arguments in
+      kernels.averagePool(
+        geometry, countPadding: countsPadding, rows: rows, x: arguments.x(0), y: arguments.y(0))
+    }
+  }
+
+  private func reference<T: ReferenceScalar>(_ geometry: PoolingGeometry, _: T.Type) -> NodeKernel {
+    let countsPadding = countsPadding
+    return T.referenceKernel("average_pool.forward") { arguments in
+      Reference.averagePool(
+        geometry, countPadding: countsPadding, x: arguments.x(0, T.self), y: arguments.y(0, T.self))
+    }
+  }
+}
+
+extension AveragePool2DBackward: KernelOperation {
+  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+    let (dy, dx) = (context.inputs[0], context.outputs[0])
+    let geometry = PoolingGeometry(x: dx.shape, y: dy.shape, window: window)
+    let countsPadding = countsPadding
+    if let scalar = context.referenceType { return reference(geometry, scalar) }
+    guard dy.element == .float32 else { throw context.unsupported(self) }
+    let kernels = context.kernels
+    return context.rowwise(
+      "average_pool.backward", rows: dx.shape[0] * dx.shape[1],
+      elementsPerRow: dx.shape[2] * dx.shape[3]
+    ) { rows, arguments in
+      kernels.averagePoolBackward(
+        geometry, countPadding: countsPadding, rows: rows, dy: arguments.x(0), dx: arguments.y(0))
+    }
+  }
+
+  private func reference<T: ReferenceScalar>(_ geometry: PoolingGeometry, _: T.Type) -> NodeKernel {
+    let countsPadding = countsPadding
+    return T.referenceKernel("average_pool.backward") { arguments in
+      Reference.averagePoolBackward(
+        geometry, countPadding: countsPadding, dy: arguments.x(0, T.self), dx: arguments.y(0, T.self))
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import RealModule
+import TesseraGraph
+import TesseraKernels
+
+/// An element type that the reference kernels compute in.
+protocol ReferenceScalar: TensorElement, BinaryFloatingPoint, Real {
+  /// As in kernel names.
+  static var shortName: String { get }
+}
+
+extension Float: ReferenceScalar { static var shortName: String { "f32" } }
+extension Double: ReferenceScalar { static var shortName: String { "f64" } }
+
+extension KernelContext {
+  /// The element type whose reference kernel must serve, nil where a fast one does: those exist for float32.
+  func referenceType(_ element: ElementType) -> (any ReferenceScalar.Type)? {
+    switch element {
+    case .float64: Double.self
+    case .float32: usesReferenceKernels ? Float.self : nil
+    default: nil
+    }
+  }
+
+  /// The same for the first operand's type.
+  var referenceType: (any ReferenceScalar.Type)? { inputs.first.flatMap { referenceType($0.element) } }
+
+  func kernelName(_ operation: String) -> String { "\(operation).f32.\(instructionSet.name)" }
+
+  /// An element-wise kernel over `count` floats.
+  func elementwise(
+    _ operation: String, count: Int,
+    _ run: @escaping @Sendable (Range<Int>, KernelArguments) -> Void
+  ) -> NodeKernel {
+    let chunks = Chunks(count)
+    return NodeKernel(name: kernelName(operation), taskCount: chunks.taskCount) { tasks, arguments in
+      run(chunks.elements(tasks), arguments)
+    }
+  }
+
+  /// A kernel over rows (of a matrix, or of images), as many a task as make some microseconds of work.
+  func rowwise(
+    _ operation: String, rows: Int, elementsPerRow: Int,
+    _ run: @escaping @Sendable (Range<Int>, KernelArguments) throws -> Void
+  ) -> NodeKernel {
+    let chunks = Chunks(rows, perTask: Chunks.elementsPerTask / max(1, elementsPerRow))
+    return NodeKernel(name: kernelName(operation), taskCount: chunks.taskCount) { tasks, arguments in
+      try run(chunks.elements(tasks), arguments)
+    }
+  }
+}
+
+extension ReferenceScalar {
+  /// A reference kernel: one task, plain loops.
+  static func referenceKernel(
+    _ operation: String, _ run: @escaping @Sendable (KernelArguments) throws -> Void
+  ) -> NodeKernel {
+    NodeKernel(name: "\(operation).\(shortName).reference", taskCount: 1) { _, arguments in
+      try run(arguments)
+    }
+  }
+}

@@ -1,0 +1,53 @@
+public import TesseraGraph
+public import TesseraKernels
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Which instruction set and how many workers are used where the caller doesn't say: the environment, then the machine.
+public enum EnvironmentSettings {
+  /// The instruction set named in `TESSERA_ISA`, or the best that the processor has.
+  /// - Throws: ``TesseraError/Code/unsupported`` if the variable names one that doesn't exist or that the processor lacks.
+  public static func instructionSet() throws(TesseraError) -> InstructionSet {
+    guard let name = variable("TESSERA_ISA") else { return KernelCatalogue.best }
+    return try instructionSet(named: name, source: "TESSERA_ISA")
+  }
+
+  /// - Throws: ``TesseraError/Code/unsupported``, as above.
+  public static func instructionSet(named name: String, source: String) throws(TesseraError)
+    -> InstructionSet
+  {
+    let offered = KernelCatalogue.supported.map(\.name).joined(separator: ", ")
+    guard let instructionSet = KernelCatalogue.instructionSet(named: name) else {
+      throw TesseraError(
+        .unsupported, at: source, expected: "one of \(offered)", found: "\"\(name)\"")
+    }
+    guard KernelCatalogue.supported.contains(instructionSet) else {
+      throw TesseraError(
+        .unsupported, at: source, expected: "an instruction set of this processor (\(offered))",
+        found: name)
+    }
+    return instructionSet
+  }
+
+  /// The number in `TESSERA_WORKERS`, or one worker a usable core.
+  /// - Throws: ``TesseraError/Code/invalidAttribute`` if the variable holds no number of 1 or more.
+  public static func workerCount() throws(TesseraError) -> Int {
+    guard let text = variable("TESSERA_WORKERS") else { return Machine.current.defaultWorkerCount }
+    guard let count = Int(text), count >= 1, count <= Session.maximumWorkers else {
+      throw TesseraError(
+        .invalidAttribute, at: "TESSERA_WORKERS",
+        expected: "a number from 1 to \(Session.maximumWorkers)", found: "\"\(text)\"")
+    }
+    return count
+  }
+
+  private static func variable(_ name: String) -> String? {
+    guard let text = getenv(name) else { return nil }
+    let string = String(cString: text)
+    return string.isEmpty ? nil : string
+  }
+}

@@ -1,0 +1,67 @@
+import TesseraGraph
+import TesseraKernels
+
+/// Where an operand's bytes are during a run.
+enum Location: Hashable, Sendable {
+  case arena(offset: Int)
+  /// Memory that keeps its contents between runs: packed weights, and what else follows from parameters alone.
+  case prepared(offset: Int)
+  case constant(Int)
+  case input(Int)
+  case output(Int)
+  case variable(Int)
+}
+
+struct Operand: Hashable, Sendable {
+  var location: Location
+  var byteCount: Int
+}
+
+/// One barrier-free piece of a run: tasks that may run in any order, all after the steps before.
+struct Step: Sendable {
+  enum Work: Sendable {
+    case kernel(@Sendable (Range<Int>, KernelArguments) throws -> Void)
+    /// From here on what was prepared may be read by other runs of the session.
+    case publishPrepared
+    /// Waits until no one reads the parameters, and keeps readers out until the run ends.
+    case beginCommit
+  }
+
+  /// The node's name.
+  var name: String
+  var kernelName: String
+  /// Index into ``ExecutionPlan/nodes``, for reports; nil for the runtime's own steps.
+  var node: Int?
+  var taskCount: Int
+  var work: Work
+  /// Inputs, outputs, workspace.
+  var operands: [Operand] = []
+  var inputCount = 0
+  var outputCount = 0
+  /// Variables that the step's result follows from, if it needs doing only when one of these was written.
+  var preparedFrom: [Int]?
+}
+
+/// The program as the workers walk it: steps in order, with every operand's place.
+struct ExecutionPlan: Sendable {
+  struct PlannedNode: Sendable {
+    var name: String
+    var operation: String
+    var kernelName: String
+    var inputs: [TensorType]
+    var outputs: [TensorType]
+    var flops: Double
+  }
+
+  var nodes: [PlannedNode] = []
+  /// Preparation, then the graph, then the commit.
+  var steps: [Step] = []
+  /// Number of the steps that prepare, the publication included; 0 if there is nothing to prepare.
+  var prepareStepCount = 0
+  var arenaByteCount = 0
+  var preparedByteCount = 0
+  var scratchByteCount = 0
+  var isTraining: Bool { !updatedVariables.isEmpty }
+  /// Variables written by the commit.
+  var updatedVariables: [Int] = []
+}

@@ -1,0 +1,323 @@
+import TesseraGraph
+import TesseraKernels
+
+/// Turns a graph whose kernels are selected into an execution plan: orders the steps, gives every value its place.
+struct Planner {
+  private let graph: Graph
+  private let instructionSet: InstructionSet
+  private let caches: CacheSizes
+  private let kernels: any KernelSet.Type
+
+  private var plan = ExecutionPlan()
+  private var nodeKernels: [NodeKernel] = []
+  private var phases: [Phase] = []
+  /// The value whose memory each value uses: itself, unless it is a view.
+  private var roots: [Value] = []
+
+  /// When a node is computed.
+  private enum Phase { case prepare, main, commit }
+
+  static func plan(_ graph: Graph, instructionSet: InstructionSet, caches: CacheSizes)
+    throws(TesseraError) -> ExecutionPlan
+  {
+    guard let kernels = KernelCatalogue.kernels(for: instructionSet) else {
+      throw TesseraError(
+        .unsupported, at: "instruction set", expected: "one that this build has",
+        found: instructionSet.name)
+    }
+    var planner = Planner(graph, instructionSet, caches, kernels)
+    return try planner.makePlan()
+  }
+
+  private init(
+    _ graph: Graph, _ instructionSet: InstructionSet, _ caches: CacheSizes,
+    _ kernels: any KernelSet.Type
+  ) {
+    self.graph = graph
+    self.instructionSet = instructionSet
+    self.caches = caches
+    self.kernels = kernels
+  }
+
+  private mutating func makePlan() throws(TesseraError) -> ExecutionPlan {
+    try chooseKernels()
+    findRoots()
+    findPhases()
+    let order = try orderedNodes()
+    let locations = placeValues(order)
+    try appendSteps(order, locations)
+    return plan
+  }
+
+  // MARK: What each node is
+
+  private mutating func chooseKernels() throws(TesseraError) {
+    for node in graph.nodes {
+      let inputs = node.inputs.map { graph.type(of: $0) }
+      let outputs = node.outputs.map { graph.type(of: $0) }
+      var kernel = NodeKernel(name: "view", phases: [])
+      if !(node.operation is any ViewOperation) {
+        guard let operation = node.operation as? any KernelOperation else {
+          throw TesseraError(
+            .unsupported, at: node.name, expected: "an operation with a kernel or a decomposition",
+            found: node.operation.name)
+        }
+        kernel = try operation.kernel(
+          KernelContext(
+            location: node.name, inputs: inputs, outputs: outputs, instructionSet: instructionSet,
+            caches: caches, kernels: kernels))
+      }
+      nodeKernels.append(kernel)
+      plan.nodes.append(
+        ExecutionPlan.PlannedNode(
+          name: node.name, operation: node.operation.name, kernelName: kernel.name, inputs: inputs,
+          outputs: outputs, flops: node.operation.flops(inputs)))
+    }
+  }
+
+  private mutating func findRoots() {
+    roots = (0..<graph.valueCount).map { Value(index: $0) }
+    for node in graph.nodes where node.operation is any ViewOperation {
+      roots[node.outputs[0].index] = roots[node.inputs[0].index]
+    }
+  }
+
+  private func root(_ value: Value) -> Value { roots[value.index] }
+
+  private mutating func findPhases() {
+    phases = [Phase](repeating: .main, count: graph.nodes.count)
+    let updated = Set(graph.updates.map(\.value))
+    for (index, node) in graph.nodes.enumerated() {
+      if node.operation is any InPlaceUpdate, node.outputs.contains(where: updated.contains) {
+        phases[index] = .commit
+      } else if !(node.operation is any UpdateOperation), !node.inputs.isEmpty,
+        node.inputs.allSatisfy({ variables(behind: $0) != nil })
+      {
+        phases[index] = .prepare
+      }
+    }
+  }
+
+  /// The variables from which alone a value follows; nil if it depends on a run's inputs, or on nothing that is prepared.
+  private func variables(behind value: Value) -> [Int]? {
+    switch graph.source(of: value) {
+    case .variable(let index): return [index]
+    case .constant: return []
+    case .input: return nil
+    case .node(let node, _):
+      guard phases[node] == .prepare else { return nil }
+      var result: Set<Int> = []
+      for input in graph.nodes[node].inputs { result.formUnion(variables(behind: input) ?? []) }
+      return result.sorted()
+    }
+  }
+
+  // MARK: Order
+
+  private func orderedNodes() throws(TesseraError) -> [Int] {
+    let prepare = graph.nodes.indices.filter { phases[$0] == .prepare }
+    let main = graph.nodes.indices.filter { phases[$0] == .main }
+    // An update writes over its variable. Others that read the old value go first.
+    var commit = graph.nodes.indices.filter { phases[$0] == .commit }
+    var ordered: [Int] = []
+    while !commit.isEmpty {
+      let next = commit.firstIndex { candidate in
+        let written = Set(updatedVariables(by: candidate))
+        return commit.allSatisfy { other in
+          other == candidate || written.isDisjoint(with: readVariables(by: other))
+        }
+      }
+      guard let next else {
+        throw TesseraError(
+          .unsupported, at: graph.nodes[commit[0]].name,
+          expected: "updates of which one doesn't read what another writes", found: "a cycle")
+      }
+      ordered.append(commit.remove(at: next))
+    }
+    return prepare + main + ordered
+  }
+
+  private func readVariables(by node: Int) -> [Int] {
+    graph.nodes[node].inputs.compactMap {
+      if case .variable(let index) = graph.source(of: root($0)) { index } else { nil }
+    }
+  }
+
+  private func updatedVariables(by node: Int) -> [Int] {
+    graph.updates.filter { graph.nodes[node].outputs.contains($0.value) }.map(\.variable)
+  }
+
+  // MARK: Memory
+
+  private func isTemporary(_ value: Value, _ outputs: [Value: Int]) -> Bool {
+    guard case .node(let node, _) = graph.source(of: value) else { return false }
+    return root(value) == value && phases[node] != .prepare && outputs[value] == nil
+  }
+
+  /// Gives every value its location, and every node its workspace's.
+  private mutating func placeValues(_ order: [Int]) -> (values: [Location], workspaces: [Location]) {
+    let updates = Dictionary(
+      graph.updates.map { ($0.value, $0.variable) }, uniquingKeysWith: { first, _ in first })
+    // An output that a node writes goes straight to the caller's memory.
+    var outputs: [Value: Int] = [:]
+    for (index, output) in graph.outputs.enumerated() {
+      let value = root(output.value)
+      if case .node(let node, _) = graph.source(of: value), phases[node] == .main,
+        outputs[value] == nil, updates[value] == nil
+      {
+        outputs[value] = index
+      }
+    }
+
+    // A temporary lives from its node's position in the order to its last reader's; what the commit, a check or an output
+    // reads lives to the end.
+    var position = [Int](repeating: 0, count: graph.nodes.count)
+    for (index, node) in order.enumerated() { position[node] = index }
+    var lastUse = [Int](repeating: 0, count: graph.valueCount)
+    for (index, node) in graph.nodes.enumerated() {
+      for value in node.inputs {
+        lastUse[root(value).index] = max(lastUse[root(value).index], position[index])
+      }
+    }
+    let end = order.count
+    for value in graph.finiteChecks + graph.updates.map(\.value) + graph.outputs.map(\.value) {
+      lastUse[root(value).index] = end
+    }
+
+    var intervals: [MemoryPlan.Interval] = []
+    var intervalOfValue: [Int: Int] = [:]
+    var intervalOfNode: [Int: Int] = [:]
+    for node in order {
+      let at = position[node]
+      for value in graph.nodes[node].outputs where isTemporary(value, outputs) {
+        if phases[node] == .commit, updates[value] != nil { continue }
+        intervalOfValue[value.index] = intervals.count
+        intervals.append(
+          MemoryPlan.Interval(
+            byteCount: graph.type(of: value).byteCount, firstStep: at,
+            lastStep: max(at, lastUse[value.index])))
+      }
+      // Prepared nodes run with the others: their workspace is in the arena too.
+      if nodeKernels[node].workspaceByteCount > 0 {
+        intervalOfNode[node] = intervals.count
+        intervals.append(
+          MemoryPlan.Interval(
+            byteCount: nodeKernels[node].workspaceByteCount, firstStep: at, lastStep: at))
+      }
+    }
+    let memory = MemoryPlan(intervals)
+    plan.arenaByteCount = memory.arenaByteCount
+
+    var locations = [Location](repeating: .arena(offset: 0), count: graph.valueCount)
+    for index in locations.indices {
+      let value = Value(index: index)
+      guard root(value) == value else { continue }
+      switch graph.source(of: value) {
+      case .input(let number): locations[index] = .input(number)
+      case .variable(let number): locations[index] = .variable(number)
+      case .constant(let number): locations[index] = .constant(number)
+      case .node(let node, _):
+        if let output = outputs[value] {
+          locations[index] = .output(output)
+        } else if phases[node] == .prepare {
+          locations[index] = .prepared(offset: plan.preparedByteCount)
+          plan.preparedByteCount += MemoryPlan.aligned(graph.type(of: value).byteCount)
+        } else if phases[node] == .commit, let variable = updates[value] {
+          locations[index] = .variable(variable)
+        } else if let interval = intervalOfValue[index] {
+          locations[index] = .arena(offset: memory.offsets[interval])
+        }
+      }
+    }
+    for index in locations.indices { locations[index] = locations[root(Value(index: index)).index] }
+    let workspaces = graph.nodes.indices.map { node in
+      intervalOfNode[node].map { Location.arena(offset: memory.offsets[$0]) } ?? .arena(offset: 0)
+    }
+    return (locations, workspaces)
+  }
+
+  // MARK: Steps
+
+  private mutating func appendSteps(
+    _ order: [Int], _ locations: (values: [Location], workspaces: [Location])
+  ) throws(TesseraError) {
+    func operand(_ value: Value) -> Operand {
+      Operand(location: locations.values[value.index], byteCount: graph.type(of: value).byteCount)
+    }
+
+    func steps(of node: Int) -> [Step] {
+      let kernel = nodeKernels[node]
+      let inputs = graph.nodes[node].inputs.map(operand)
+      let outputs = graph.nodes[node].outputs.map(operand)
+      let workspace = Operand(
+        location: locations.workspaces[node], byteCount: kernel.workspaceByteCount)
+      let preparedFrom =
+        phases[node] == .prepare ? variables(behind: graph.nodes[node].outputs[0]) : nil
+      return kernel.phases.map { phase in
+        Step(
+          name: graph.nodes[node].name, kernelName: kernel.name, node: node,
+          taskCount: phase.taskCount, work: .kernel(phase.run),
+          operands: inputs + outputs + [workspace], inputCount: inputs.count,
+          outputCount: outputs.count, preparedFrom: preparedFrom)
+      }
+    }
+
+    func copy(_ source: Operand, to target: Location, name: String) -> Step {
+      let copied = CopyKernel(byteCount: source.byteCount)
+      return Step(
+        name: name, kernelName: "copy", taskCount: copied.taskCount, work: .kernel(copied.run),
+        operands: [
+          source, Operand(location: target, byteCount: source.byteCount),
+          Operand(location: .arena(offset: 0), byteCount: 0),
+        ], inputCount: 1, outputCount: 1)
+    }
+
+    plan.scratchByteCount = nodeKernels.map(\.scratchByteCount).max() ?? 0
+
+    let prepared = order.filter { phases[$0] == .prepare }.flatMap(steps)
+    if !prepared.isEmpty {
+      plan.steps = prepared
+      plan.steps.append(
+        Step(name: "publish prepared", kernelName: "publish", taskCount: 1, work: .publishPrepared))
+      plan.prepareStepCount = plan.steps.count
+    }
+    plan.steps += order.filter { phases[$0] == .main }.flatMap(steps)
+
+    var lateCopies: [Step] = []
+    for (index, output) in graph.outputs.enumerated() {
+      let source = operand(output.value)
+      guard source.location != .output(index) else { continue }
+      let step = copy(source, to: .output(index), name: "output \(output.name)")
+      if case .node(let node, _) = graph.source(of: root(output.value)), phases[node] == .commit {
+        lateCopies.append(step)
+      } else {
+        plan.steps.append(step)
+      }
+    }
+    for value in graph.finiteChecks {
+      plan.steps.append(
+        try FiniteCheck.step(
+          operand(value), graph.type(of: value).element, name: graph.name(of: value), kernels))
+    }
+
+    guard !graph.updates.isEmpty else { return }
+    plan.updatedVariables = graph.updates.map(\.variable)
+    plan.steps.append(
+      Step(name: "begin commit", kernelName: "commit", taskCount: 1, work: .beginCommit))
+    // Values computed before the commit are copied first: an update in place can't touch them.
+    for update in graph.updates {
+      let source = operand(update.value)
+      let name = graph.variables[update.variable].variable.name
+      switch source.location {
+      case .variable(update.variable): continue
+      case .variable, .input:
+        throw TesseraError(
+          .unsupported, at: name, expected: "an update that a node computes",
+          found: graph.name(of: update.value))
+      default: plan.steps.append(copy(source, to: .variable(update.variable), name: name))
+      }
+    }
+    plan.steps += order.filter { phases[$0] == .commit }.flatMap(steps)
+    plan.steps += lateCopies
+  }
+}

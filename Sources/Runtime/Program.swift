@@ -1,0 +1,107 @@
+public import TesseraGraph
+public import TesseraKernels
+
+/// A compiled graph: kernels chosen, steps ordered, memory planned. An immutable value that holds no parameters and no memory of
+/// a run; bind it to a ``ParameterStore`` by a ``Session``.
+public struct Program: Sendable {
+  /// What is computed by whom.
+  public struct Options: Hashable, Sendable {
+    /// Nil: the environment's, or the best of the processor.
+    public var instructionSet: InstructionSet?
+    /// Plain loops in double precision for everything: the oracle.
+    public var usesReferenceKernels: Bool
+
+    public init(instructionSet: InstructionSet? = nil, usesReferenceKernels: Bool = false) {
+      self.instructionSet = instructionSet
+      self.usesReferenceKernels = usesReferenceKernels
+    }
+  }
+
+  /// The graph after all passes.
+  public let graph: Graph
+  public let instructionSet: InstructionSet
+  let plan: ExecutionPlan
+  let constants: [AlignedMemory]
+  /// All variables from which something is prepared.
+  let preparedVariables: [Int]
+
+  /// Compiles a graph.
+  /// - Throws: ``TesseraError/Code/unsupported`` if an operation or element type has no kernel, or the processor lacks the
+  ///   instruction set.
+  public init(_ graph: Graph, options: Options = Options()) throws(TesseraError) {
+    instructionSet = try options.instructionSet ?? EnvironmentSettings.instructionSet()
+    guard KernelCatalogue.supported.contains(instructionSet) else {
+      throw TesseraError(
+        .unsupported, at: "instruction set", expected: "one that this processor has",
+        found: instructionSet.name)
+    }
+    let caches = Machine.current.caches
+    var simplified = try Simplification.run(graph)
+    simplified = try SelectKernels(
+      instructionSet: instructionSet, caches: caches,
+      usesReferenceKernels: options.usesReferenceKernels
+    ).run(simplified)
+    simplified = try EliminateDeadNodes().run(simplified)
+    self.graph = simplified
+    plan = try Planner.plan(simplified, instructionSet: instructionSet, caches: caches)
+    var constants: [AlignedMemory] = []
+    for (index, elements) in simplified.constants.enumerated() {
+      constants.append(try Self.memory(of: elements, simplified.constantTypes[index]))
+    }
+    self.constants = constants
+    preparedVariables = Set(plan.steps.flatMap { $0.preparedFrom ?? [] }).sorted()
+  }
+
+  /// Names and types of what a run is given, in the graph's order.
+  public var inputs: [(name: String, type: TensorType)] {
+    graph.inputs.map { ($0.name, graph.type(of: $0.value)) }
+  }
+
+  /// Names and types of what a run gives, in the graph's order.
+  public var outputs: [(name: String, type: TensorType)] {
+    graph.outputs.map { ($0.name, graph.type(of: $0.value)) }
+  }
+
+  /// Whether a run writes parameters.
+  public var isTraining: Bool { plan.isTraining }
+
+  /// Bytes of all temporary values of one run.
+  public var arenaByteCount: Int { plan.arenaByteCount }
+
+  /// Bytes of what is derived from parameters and kept, once a session.
+  public var preparedByteCount: Int { plan.preparedByteCount }
+
+  /// Kernels in the order in which they run: node, operation, kernel, floating-point operations.
+  public var kernelSummary: [(node: String, operation: String, kernel: String, flops: Double)] {
+    plan.nodes.map { ($0.name, $0.operation, $0.kernelName, $0.flops) }
+  }
+
+  private static func memory(of elements: [Double], _ type: TensorType) throws(TesseraError)
+    -> AlignedMemory
+  {
+    let memory = AlignedMemory(byteCount: type.byteCount)
+    func fill<Element>(_: Element.Type, _ convert: (Double) -> Element?) throws(TesseraError) {
+      let target = memory.bytes.bindMemory(to: Element.self)
+      for (index, element) in elements.enumerated() {
+        guard let converted = convert(element) else {
+          throw TesseraError(
+            .invalidData, at: "constant", expected: "a number that \(type.element) can hold",
+            found: "\(element)")
+        }
+        target[index] = converted
+      }
+    }
+    switch type.element {
+    case .float32: try fill(Float.self) { Float($0) }
+    case .float64: try fill(Double.self) { $0 }
+    case .int32: try fill(Int32.self) { Int32(exactly: $0) }
+    case .int64: try fill(Int64.self) { Int64(exactly: $0) }
+    case .uint8: try fill(UInt8.self) { UInt8(exactly: $0) }
+    case .bool: try fill(Bool.self) { $0 == 0 ? false : $0 == 1 ? true : nil }
+    default:
+      throw TesseraError(
+        .unsupported, at: "constant", expected: "a known element type", found: "\(type.element)")
+    }
+    return memory
+  }
+}

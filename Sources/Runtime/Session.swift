@@ -1,0 +1,173 @@
+import Dispatch
+import Synchronization
+public import TesseraGraph
+
+/// A program bound to a parameter store and to a number of workers: what is run.
+///
+/// Any number of threads may run one session, or several on one store, at once; each run has an arena of its own. Results
+/// are bit-identical for any number of workers. In the steady state a run doesn't allocate.
+public final class Session: Sendable {
+  /// More workers than any machine has cores; a larger number is a mistake.
+  public static let maximumWorkers = 4096
+
+  public let program: Program
+  public let store: ParameterStore
+  public let workers: Int
+
+  let variables: [StoredVariable]
+  let prepared: PreparedMemory
+  private let idle = Mutex<[RunContext]>([])
+
+  /// Binds a program. Variables that the store doesn't hold yet are added with their initial values.
+  /// - Parameter workers: nil: the environment's, or one a usable core. More than there are cores works, and is slower.
+  /// - Throws: ``TesseraError/Code/shapeMismatch`` if the store has a variable of another type by a name of the program's;
+  ///   ``TesseraError/Code/invalidAttribute`` for a number of workers below 1.
+  public init(_ program: Program, store: ParameterStore, workers: Int? = nil) throws(TesseraError) {
+    let workers = try workers ?? EnvironmentSettings.workerCount()
+    guard (1...Self.maximumWorkers).contains(workers) else {
+      throw TesseraError(
+        .invalidAttribute, at: "workers", expected: "1 to \(Self.maximumWorkers)",
+        found: "\(workers)")
+    }
+    try store.add(program.graph)
+    var variables: [StoredVariable] = []
+    for read in program.graph.variables {
+      guard let variable = store.stored(read.variable.name) else {
+        throw TesseraError(
+          .notFound, at: "parameter store", expected: "a variable", found: read.variable.name)
+      }
+      variables.append(variable)
+    }
+    self.program = program
+    self.store = store
+    self.workers = workers
+    self.variables = variables
+    prepared = PreparedMemory(program.plan)
+    idle.withLock { $0.reserveCapacity(16) }
+  }
+
+  // MARK: Running
+
+  /// Runs the program on tensors.
+  /// - Returns: every output by its name.
+  /// - Throws: ``TesseraError`` for inputs that are missing, unknown or of another type, and for what a run can find wrong:
+  ///   labels out of range, a loss that isn't finite, a kernel that throws. The parameters are then as before.
+  public func run(_ inputs: [String: Tensor] = [:]) throws(TesseraError) -> [String: Tensor] {
+    for (name, tensor) in inputs {
+      guard let input = program.graph.inputs.first(where: { $0.name == name }) else {
+        throw TesseraError(
+          .notFound, at: "inputs",
+          expected: program.graph.inputs.map(\.name).joined(separator: ", "), found: name)
+      }
+      let type = program.graph.type(of: input.value)
+      guard type == tensor.type else {
+        throw TesseraError(
+          type.element == tensor.type.element ? .shapeMismatch : .elementTypeMismatch,
+          at: "input \(name)", expected: "\(type)", found: "\(tensor.type)")
+      }
+    }
+    var outputs: [String: Tensor] = [:]
+    for output in program.graph.outputs {
+      outputs[output.name] = Tensor(program.graph.type(of: output.value))
+    }
+    try run { (call) throws(TesseraError) in
+      // The dictionaries keep the tensors' memory alive until the run is over.
+      for (name, tensor) in inputs {
+        try call.setInput(name, UnsafeRawBufferPointer(tensor.storage.bytes))
+      }
+      for (name, tensor) in outputs { try call.setOutput(name, tensor.storage.bytes) }
+    }
+    withExtendedLifetime(inputs) {}
+    return outputs
+  }
+
+  /// Runs the program on the caller's own memory, without a copy.
+  ///
+  /// - Parameter bind: says where inputs are and where outputs go. That memory stays valid, and isn't otherwise written, until
+  ///   this function returns. Outputs that aren't bound are computed and dropped.
+  public func run(_ bind: (borrowing RunBindings) throws(TesseraError) -> Void)
+    throws(TesseraError)
+  {
+    let context = idle.withLock { $0.popLast() } ?? RunContext(self)
+    defer {
+      context.forgetBindings()
+      idle.withLock { $0.append(context) }
+    }
+    try bind(RunBindings(context: context, graph: program.graph))
+    for (index, input) in program.graph.inputs.enumerated() where context.inputs[index] == nil {
+      throw TesseraError(
+        .notFound, at: "inputs", expected: "memory for input \(input.name)", found: "none")
+    }
+    if program.isTraining {
+      try store.writing.withLock { (_) throws(TesseraError) in try runStep(context) }
+    } else {
+      store.lock.lockShared()
+      defer { store.lock.unlockShared() }
+      try perform(context)
+    }
+  }
+
+  /// A training step. Only a step writes while it holds `writing`, so parameters are read without the lock until the commit
+  /// takes it alone.
+  private func runStep(_ context: RunContext) throws(TesseraError) {
+    defer {
+      if context.didBeginCommit {
+        for index in program.plan.updatedVariables { variables[index].bumpVersion() }
+        store.lock.unlockExclusive()
+      }
+    }
+    try perform(context)
+  }
+
+  /// Runs the plan with the team: one `concurrentPerform`, whose workers walk all steps together.
+  private func perform(_ context: RunContext) throws(TesseraError) {
+    let state = prepared.begin(self)
+    context.begin { step in
+      step < program.plan.prepareStepCount
+        && (state == .fresh || prepared.isFresh(step: step, self))
+    }
+    defer { if state == .stale && !context.didPublish { prepared.abandon() } }
+    Team.perform(workers: workers) { worker, processor in
+      context.work(as: worker, session: self, bindWhenBusy: processor)
+    }
+    if let failure = context.takeFailure() { throw failure }
+  }
+}
+
+/// Says where the inputs of one run are and where its outputs go.
+public struct RunBindings: ~Copyable {
+  let context: RunContext
+  let graph: Graph
+
+  /// - Throws: ``TesseraError/Code/notFound`` for another name, ``TesseraError/Code/shapeMismatch`` for another number of bytes.
+  public func setInput(_ name: String, _ bytes: UnsafeRawBufferPointer) throws(TesseraError) {
+    for (index, input) in graph.inputs.enumerated() where input.name == name {
+      try Self.check(bytes.count, graph.type(of: input.value), "input", name)
+      context.bindInput(index, bytes)
+      return
+    }
+    throw TesseraError(.notFound, at: "inputs", expected: "an input's name", found: name)
+  }
+
+  /// - Throws: as ``setInput(_:_:)``.
+  public func setOutput(_ name: String, _ bytes: UnsafeMutableRawBufferPointer)
+    throws(TesseraError)
+  {
+    for (index, output) in graph.outputs.enumerated() where output.name == name {
+      try Self.check(bytes.count, graph.type(of: output.value), "output", name)
+      context.bindOutput(index, bytes)
+      return
+    }
+    throw TesseraError(.notFound, at: "outputs", expected: "an output's name", found: name)
+  }
+
+  private static func check(_ byteCount: Int, _ type: TensorType, _ what: String, _ name: String)
+    throws(TesseraError)
+  {
+    guard byteCount == type.byteCount else {
+      throw TesseraError(
+        .shapeMismatch, at: "\(what) \(name)", expected: "\(type.byteCount) bytes for \(type)",
+        found: "\(byteCount)")
+    }
+  }
+}
