@@ -1,0 +1,180 @@
+import Tessera
+
+/// The generated problems that every sweep runs over.
+enum Problems {
+  static let all: [Problem] = convolutions + transposedConvolutions + products + others
+
+  static let convolutions: [Problem] = (0..<(isShort ? 12 : 90)).compactMap { convolution(seed: $0) }
+
+  /// A random convolution: odd sizes, one-wide images, strides beyond the window, dilation, padding of any side, groups.
+  static func convolution(seed: Int) -> Problem? {
+    var random = TestRandom(UInt64(1000 + seed))
+    let kernel = Size2D(y: random.int(1...4), x: random.int(1...4))
+    let window = Window2D(
+      kernel: kernel, stride: Size2D(y: random.int(1...3), x: random.int(1...3)),
+      dilation: seed % 3 == 0 ? Size2D(y: random.int(1...3), x: random.int(1...3)) : 1,
+      padding: [
+        .none, .half, .same, .full,
+        .explicit(
+          top: random.int(0...4), left: random.int(0...4), bottom: random.int(0...4),
+          right: random.int(0...4)),
+      ][seed % 5])
+    let image = Size2D(y: random.int(1...11), x: random.int(1...13))
+    let groups = [1, 1, 1, 2, 3][random.int(0...4)]
+    let channels = groups * (seed % 7 == 0 ? random.int(20...33) : random.int(1...9))
+    let filters = groups * (seed % 5 == 0 ? random.int(30...67) : random.int(1...18))
+    return convolution(
+      batch: random.int(1...5), image, channels, filters, window, groups: groups,
+      hasBias: seed % 2 == 0)
+  }
+
+  static func convolution(
+    batch: Int, _ image: Size2D, _ channels: Int, _ filters: Int, _ window: Window2D, groups: Int,
+    hasBias: Bool
+  ) -> Problem? {
+    guard let resolved = try? window.resolve(height: image.y, width: image.x),
+      let output = try? resolved.outputSize(height: image.y, width: image.x)
+    else { return nil }
+    let kernel = window.kernel
+    var shapes: [Shape] = [
+      [batch, image.y, image.x, channels], [kernel.y, kernel.x, channels / groups, filters],
+    ]
+    if hasBias { shapes.append([filters]) }
+    return Problem(
+      description:
+        "conv \(batch)x\(image.y)x\(image.x)x\(channels)->\(filters) k\(kernel) g\(groups) \(resolved)",
+      shapes: shapes,
+      terms: max(
+        kernel.y * kernel.x * channels / groups + 1, kernel.y * kernel.x * filters / groups,
+        batch * output.y * output.x), isMultilinear: true
+    ) { graph, operands, _ in
+      try graph.add(
+        Convolution2D(window: resolved, groups: groups, activation: .identity), operands,
+        name: "conv")[0]
+    }
+  }
+
+  static let transposedConvolutions: [Problem] = (0..<(isShort ? 6 : 30)).compactMap { seed in
+    var random = TestRandom(UInt64(5000 + seed))
+    let kernel = Size2D(y: random.int(1...4), x: random.int(1...4))
+    let window = Window2D(
+      kernel: kernel, stride: Size2D(y: random.int(1...3), x: random.int(1...3)),
+      dilation: 1, padding: seed % 2 == 0 ? .none : .half)
+    let image = Size2D(y: random.int(1...9), x: random.int(1...9))
+    let groups = random.int(1...2)
+    let (channels, filters) = (groups * random.int(1...9), groups * random.int(1...20))
+    let batch = random.int(1...3)
+    guard let resolved = try? window.resolve(height: image.y, width: image.x),
+      let output = try? resolved.outputSize(height: image.y, width: image.x)
+    else { return nil }
+    return Problem(
+      description: "conv transposed \(image) c\(channels) k\(filters) \(resolved) g\(groups)",
+      shapes: [
+        [batch, output.y, output.x, filters], [kernel.y, kernel.x, channels / groups, filters],
+        [channels],
+      ],
+      terms: max(kernel.y * kernel.x * max(filters, channels), batch * image.y * image.x) + 1,
+      isMultilinear: true
+    ) { graph, operands, _ in
+      try graph.add(
+        ConvolutionBackwardData(
+          window: resolved, groups: groups, inputHeight: image.y, inputWidth: image.x,
+          activation: .identity), operands, name: "conv_transpose")[0]
+    }
+  }
+
+  static let products: [Problem] = [
+    (1, 1, 1), (1, 67, 33), (5, 17, 64), (13, 31, 7), (64, 10, 100),
+  ].flatMap { m, n, k in
+    [(false, false), (true, false), (false, true), (true, true)].map { transposeA, transposeB in
+      Problem(
+        description: "matrix product \(m)x\(n)x\(k) \(transposeA) \(transposeB)",
+        shapes: [transposeA ? [k, m] : [m, k], transposeB ? [n, k] : [k, n], [n]],
+        terms: max(m, n, k) + 1, isMultilinear: true
+      ) { graph, operands, _ in
+        try graph.add(
+          MatrixProduct(transposeA: transposeA, transposeB: transposeB, activation: .identity),
+          operands, name: "product")[0]
+      }
+    }
+  }
+
+  static func unary(_ description: String, _ shape: Shape, _ operation: any Operation) -> Problem {
+    Problem(description: "\(description) \(shape)", shapes: [shape], terms: 64, isMultilinear: false) {
+      graph, operands, _ in try graph.add(operation, operands, name: description)[0]
+    }
+  }
+
+  static func pool(_ seed: Int, _ operation: (ResolvedWindow2D) -> any Operation) -> Problem? {
+    var random = TestRandom(UInt64(9000 + seed))
+    let window = Window2D(
+      kernel: Size2D(y: random.int(1...3), x: random.int(1...4)),
+      stride: Size2D(y: random.int(1...3), x: random.int(1...3)),
+      dilation: seed % 3 == 0 ? 2 : 1, padding: seed % 2 == 0 ? .none : .half)
+    let shape: Shape = [
+      random.int(1...3), random.int(3...10), random.int(3...10), [1, 3, 16, 17, 37][seed % 5],
+    ]
+    guard let resolved = try? window.resolve(height: shape[1], width: shape[2]),
+      (try? resolved.outputSize(height: shape[1], width: shape[2])) != nil
+    else { return nil }
+    return unary("pool \(resolved)", shape, operation(resolved))
+  }
+
+  static let others: [Problem] =
+    [1, 15, 16, 17, 67].flatMap { count in
+      [
+        unary("relu", [count], Activate(function: .relu)),
+        unary("leaky", [3, count], Activate(function: .leakyRelu(slope: 0.1))),
+        unary("sigmoid", [count], Activate(function: .sigmoid)),
+        unary("tanh", [count], Activate(function: .tanh)),
+        unary("softmax", [3, count], SoftmaxOperation()),
+        unary("affine", [count], Affine(factor: -0.5, offset: 2)),
+        unary("channel sum", [5, 3, count], ChannelSum()),
+        unary("reshape", [count, 2], ReshapeOperation(shape: [2, count])),
+        unary("transpose", [2, 3, count], Transpose(permutation: [2, 0, 1])),
+        batchNormalization(rows: [3, 5, 2], channels: count),
+        crossEntropy(rows: 7, classes: count, .mean), crossEntropy(rows: 2, classes: count, .sum),
+        Problem(
+          description: "add, subtract, multiply \(count)", shapes: [[count], [count], [count]],
+          terms: 4, isMultilinear: false
+        ) { graph, x, _ in
+          let sum = try graph.apply(Add(), x[0], x[1], name: "add")
+          let difference = try graph.apply(Subtract(), sum, x[2], name: "subtract")
+          return try graph.apply(Multiply(), difference, x[0], name: "multiply")
+        },
+        Problem(
+          description: "mean squared error \(count)", shapes: [[4, count], [4, count]], terms: 64,
+          isMultilinear: false
+        ) { graph, x, _ in
+          try graph.add(MeanSquaredError(reduction: .mean), x, name: "mse")[0]
+        },
+      ]
+    }
+    + (0..<(isShort ? 4 : 20)).flatMap { seed in
+      [
+        pool(seed) { MaxPool2DOperation(window: $0) },
+        pool(seed) { AveragePool2DOperation(window: $0, countsPadding: true) },
+        pool(seed) { AveragePool2DOperation(window: $0, countsPadding: false) },
+      ].compactMap { $0 }
+    }
+
+  static func batchNormalization(rows: [Int], channels: Int) -> Problem {
+    Problem(
+      description: "batch normalization \(rows) \(channels)",
+      shapes: [Shape(rows + [channels]), [channels], [channels]], terms: 64, isMultilinear: false
+    ) { graph, operands, _ in
+      try graph.add(BatchNormalization(epsilon: 1e-5), operands, name: "bn")[0]
+    }
+  }
+
+  static func crossEntropy(rows: Int, classes: Int, _ reduction: Reduction) -> Problem {
+    let labels = (0..<rows).map { Int32($0 * 5 % classes) }
+    return Problem(
+      description: "cross entropy \(rows) \(classes) \(reduction)", shapes: [[rows, classes]],
+      fixed: (try? [Tensor(labels, shape: [rows])]) ?? [], terms: 64, isMultilinear: false
+    ) { graph, operands, fixed in
+      try graph.add(
+        SoftmaxCrossEntropy(reduction: reduction), operands + fixed, name: "cross_entropy")[0]
+    }
+  }
+}
