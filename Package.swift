@@ -68,7 +68,9 @@ let package = Package(
         "TesseraKernelContract", "CTesseraShims",
         .product(name: "RealModule", package: "swift-numerics"),
       ] + (vectorTargets.map { .target(name: $0.name) }) + ["TesseraKernelsBaseline"],
-      path: "Sources/Kernels/Catalogue", swiftSettings: strict),
+      path: "Sources/Kernels/Catalogue",
+      // The reference loops are the tests' oracle, and far too slow without optimisation.
+      swiftSettings: strict + [.unsafeFlags(["-O"])]),
     .target(
       name: "TesseraRuntime",
       dependencies: [

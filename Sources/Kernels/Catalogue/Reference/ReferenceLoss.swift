@@ -1,0 +1,70 @@
+import RealModule
+
+extension Reference {
+  /// y = exp(x - max) / sum exp(x - max), row by row.
+  @_specialize(where T == Float)
+  @_specialize(where T == Double)
+  public static func softmax<T: BinaryFloatingPoint>(
+    rows: Int, classes: Int, x: UnsafePointer<T>, y: UnsafeMutablePointer<T>
+  ) {
+    for row in 0..<rows {
+      let (x, y) = (x + row * classes, y + row * classes)
+      let (maximum, sum) = softmaxSum(classes: classes, x: x)
+      for i in 0..<classes { y[i] = T(Double.exp(Double(x[i]) - maximum) / sum) }
+    }
+  }
+
+  /// dx = y * (dy - sum of dy * y), row by row.
+  @_specialize(where T == Float)
+  @_specialize(where T == Double)
+  public static func softmaxBackward<T: BinaryFloatingPoint>(
+    rows: Int, classes: Int, dy: UnsafePointer<T>, y: UnsafePointer<T>, dx: UnsafeMutablePointer<T>
+  ) {
+    for row in 0..<rows {
+      let (dy, y, dx) = (dy + row * classes, y + row * classes, dx + row * classes)
+      var sum = 0.0
+      for i in 0..<classes { sum += Double(dy[i]) * Double(y[i]) }
+      for i in 0..<classes { dx[i] = T(Double(y[i]) * (Double(dy[i]) - sum)) }
+    }
+  }
+
+  /// losses[row] = log sum exp(x) - x[label]; probabilities = softmax(x).
+  @_specialize(where T == Float)
+  @_specialize(where T == Double)
+  public static func softmaxCrossEntropy<T: BinaryFloatingPoint>(
+    rows: Int, classes: Int, x: UnsafePointer<T>, labels: UnsafePointer<Int32>,
+    losses: UnsafeMutablePointer<T>, probabilities: UnsafeMutablePointer<T>
+  ) {
+    for row in 0..<rows {
+      let logits = x + row * classes
+      let (maximum, sum) = softmaxSum(classes: classes, x: logits)
+      losses[row] = T(Double.log(sum) + (maximum - Double(logits[Int(labels[row])])))
+    }
+    softmax(rows: rows, classes: classes, x: x, y: probabilities)
+  }
+
+  /// dx = (probabilities - onehot(label)) * factor.
+  @_specialize(where T == Float)
+  @_specialize(where T == Double)
+  public static func softmaxCrossEntropyBackward<T: BinaryFloatingPoint>(
+    rows: Int, classes: Int, probabilities: UnsafePointer<T>, labels: UnsafePointer<Int32>,
+    factor: Float, dx: UnsafeMutablePointer<T>
+  ) {
+    for row in 0..<rows {
+      for i in 0..<classes {
+        let target = i == Int(labels[row]) ? 1.0 : 0
+        dx[row * classes + i] = T((Double(probabilities[row * classes + i]) - target) * Double(factor))
+      }
+    }
+  }
+
+  /// The largest element of a row and the sum of exp(x - largest), NaN if an element is NaN.
+  @inline(__always)
+  private static func softmaxSum<T: BinaryFloatingPoint>(classes: Int, x: UnsafePointer<T>) -> (Double, Double) {
+    var maximum = -Double.infinity
+    for i in 0..<classes where Double(x[i]) > maximum { maximum = Double(x[i]) }
+    var sum = 0.0
+    for i in 0..<classes { sum += Double.exp(Double(x[i]) - maximum) }
+    return (maximum, sum)
+  }
+}
