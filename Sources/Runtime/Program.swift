@@ -45,8 +45,9 @@ public struct Program: Sendable {
     self.graph = simplified
     plan = try Planner.plan(simplified, instructionSet: instructionSet, caches: caches)
     var constants: [AlignedMemory] = []
-    for (index, elements) in simplified.constants.enumerated() {
-      constants.append(try Self.memory(of: elements, simplified.constantTypes[index]))
+    for constant in simplified.constants {
+      constants.append(
+        try Self.memory(of: constant.elements, simplified.type(of: constant.value)))
     }
     self.constants = constants
     preparedVariables = Set(plan.steps.flatMap { $0.preparedFrom ?? [] }).sorted()

@@ -36,6 +36,12 @@ public struct Graph: Sendable {
     public let value: Value
   }
 
+  public struct Constant: Hashable, Sendable {
+    /// Row-major.
+    public let elements: [Double]
+    public let value: Value
+  }
+
   public struct Output: Hashable, Sendable {
     public let name: String
     public let value: Value
@@ -50,8 +56,7 @@ public struct Graph: Sendable {
   public private(set) var nodes: [Node] = []
   public private(set) var inputs: [Input] = []
   public private(set) var variables: [VariableRead] = []
-  /// Elements of each constant, row-major.
-  public private(set) var constants: [[Double]] = []
+  public private(set) var constants: [Constant] = []
   public private(set) var outputs: [Output] = []
   public private(set) var updates: [Update] = []
   /// Values that must be finite, or the step fails before anything is written.
@@ -131,11 +136,12 @@ public struct Graph: Sendable {
         found: "\(elements.count)")
     }
     let value = newValue(type, .constant(constants.count))
-    constants.append(elements)
+    constants.append(Constant(elements: elements, value: value))
     return value
   }
 
-  /// Applies an operation; its output types are checked now.
+  /// Applies an operation; its output types are checked now. An operation that says what it is made of
+  /// (``Operation/decompose(_:in:at:)``) is replaced by that at once, so gradients and kernels are those of its parts.
   /// - Parameter name: made unique by a number where it is taken.
   public mutating func add(
     _ operation: any Operation, _ inputs: [Value], name: String
@@ -146,6 +152,7 @@ public struct Graph: Sendable {
     }
     let outputTypes = try operation.outputTypes(inputs.map { types[$0.index] }, at: name)
     for type in outputTypes { try type.shape.validate(at: name) }
+    if let outputs = try operation.decompose(inputs, in: &self, at: name) { return outputs }
     let node = nodes.count
     var outputs: [Value] = []
     for (output, type) in outputTypes.enumerated() {
@@ -220,6 +227,30 @@ public struct Graph: Sendable {
     types.append(type)
     sources.append(source)
     return Value(index: types.count - 1)
+  }
+
+  // MARK: Invariants
+
+  /// Stops the program if the graph isn't what it promises: a bug of a pass. Does nothing in release builds.
+  ///
+  /// True iff every node reads values that stand before it, every value's source names that value, and node names are unique.
+  public func checkInvariants() {
+    #if DEBUG
+      precondition(types.count == sources.count, "every value has a type and a source")
+      precondition(Set(nodes.map(\.name)).count == nodes.count, "node names are unique")
+      for (index, node) in nodes.enumerated() {
+        for (output, value) in node.outputs.enumerated() {
+          precondition(
+            sources[value.index] == .node(index, output: output),
+            "\(node.name) is the source of its outputs")
+        }
+        for value in node.inputs {
+          if case .node(let producer, _) = sources[value.index] {
+            precondition(producer < index, "\(node.name) reads what stands before it")
+          }
+        }
+      }
+    #endif
   }
 
   private mutating func uniqueName(_ name: String) -> String {

@@ -1,0 +1,116 @@
+/// A part of a model: a function of one tensor with parameters of its own, which builds itself into a graph.
+///
+/// Layers are descriptions and don't fail when they are made; ``build(_:in:)`` reports what doesn't fit.
+public protocol Layer: Sendable {
+  /// Appends the layer's nodes and returns its result.
+  func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value
+
+  /// The shape of one example, without the batch, if the layer was told: [H, W, C] for images.
+  var inputShape: Shape? { get }
+}
+
+extension Layer {
+  public var inputShape: Shape? { nil }
+
+  /// The model as a graph with the input "input" ([batch] + inputShape) and the output "output".
+  /// - Parameters:
+  ///   - inputShape: of one example; nil: the model's own.
+  ///   - element: float32, or float64 for the reference.
+  public func graph(
+    batch: Int, mode: ModelMode = .inference, inputShape: Shape? = nil,
+    element: ElementType = .float32
+  ) throws(TesseraError) -> Graph {
+    let builder = ModelBuilder(mode: mode, element: element)
+    let input = try builder.input(of: self, inputShape: inputShape, batch: batch)
+    let output = try build(input, in: builder)
+    try builder.graph.addOutput("output", output)
+    return builder.graph
+  }
+}
+
+/// Layers one after the other.
+public struct Sequential: Layer {
+  public let layers: [any Layer]
+  public let name: String?
+  private let givenInputShape: Shape?
+
+  /// The first layer's input shape, if none is given.
+  public var inputShape: Shape? { givenInputShape ?? layers.first?.inputShape }
+
+  public init(_ layers: [any Layer], inputShape: Shape? = nil, name: String? = nil) {
+    self.layers = layers
+    self.name = name
+    givenInputShape = inputShape
+  }
+
+  public init(
+    inputShape: Shape? = nil, name: String? = nil, @LayerListBuilder _ layers: () -> [any Layer]
+  ) {
+    self.init(layers(), inputShape: inputShape, name: name)
+  }
+
+  public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
+    // Without a name the layers belong to the enclosing level.
+    guard let name else { return try buildLayers(x, in: builder) }
+    return try builder.scope(name, kind: "sequential") { () throws(TesseraError) in
+      try buildLayers(x, in: builder)
+    }
+  }
+
+  private func buildLayers(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
+    var x = x
+    for layer in layers { x = try layer.build(x, in: builder) }
+    return x
+  }
+}
+
+/// Collects layers written one a line; `if` and `for` work as in any builder.
+@resultBuilder
+public enum LayerListBuilder {
+  public static func buildExpression(_ layer: any Layer) -> [any Layer] { [layer] }
+  public static func buildBlock(_ parts: [any Layer]...) -> [any Layer] { parts.flatMap { $0 } }
+  public static func buildOptional(_ part: [any Layer]?) -> [any Layer] { part ?? [] }
+  public static func buildEither(first part: [any Layer]) -> [any Layer] { part }
+  public static func buildEither(second part: [any Layer]) -> [any Layer] { part }
+  public static func buildArray(_ parts: [[any Layer]]) -> [any Layer] { parts.flatMap { $0 } }
+}
+
+/// x + f(x): a residual branch. f keeps the shape.
+public struct Residual: Layer {
+  private let branch: Sequential
+  private let name: String?
+
+  public init(name: String? = nil, @LayerListBuilder _ layers: () -> [any Layer]) {
+    branch = Sequential(layers())
+    self.name = name
+  }
+
+  public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
+    try builder.scope(name, kind: "residual") { () throws(TesseraError) in
+      let y = try branch.build(x, in: builder)
+      return try builder.apply(Add(), [x, y])
+    }
+  }
+}
+
+/// A layer that is applied at several places with one set of parameters, whose gradients are summed. Every ``Shared`` of one name
+/// must hold the same layer.
+public struct Shared: Layer {
+  private let name: String
+  private let layer: any Layer
+
+  public init(_ name: String, _ layer: any Layer) {
+    self.name = name
+    self.layer = layer
+  }
+
+  public var inputShape: Shape? { layer.inputShape }
+
+  public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
+    try builder.sharing { () throws(TesseraError) in
+      try builder.scope(name, kind: "shared") { () throws(TesseraError) in
+        try builder.sharing { () throws(TesseraError) in try layer.build(x, in: builder) }
+      }
+    }
+  }
+}

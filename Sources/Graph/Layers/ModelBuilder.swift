@@ -1,0 +1,131 @@
+/// Whether a model is built to learn or to be used.
+public struct ModelMode: Hashable, Sendable {
+  private let isTraining: Bool
+
+  /// Dropout drops; batch normalization uses the batch's statistics and updates the running ones.
+  public static let training = ModelMode(isTraining: true)
+  public static let inference = ModelMode(isTraining: false)
+}
+
+/// What layers build into: a graph, and the names of the place they are at.
+///
+/// A layer's parameters are named after its path, as in `block1.conv2d.weight`. Layers without a name get one from their kind and
+/// their order among their siblings, the same in every mode and for every batch size.
+public final class ModelBuilder {
+  public var graph = Graph()
+  public let mode: ModelMode
+  /// The type of images, weights and everything computed from them.
+  public let element: ElementType
+
+  private var path: [String] = []
+  /// How many layers of each kind were named automatically, by path.
+  private var kindCounts: [String: Int] = [:]
+  private var usedPaths: Set<String> = []
+  /// Above 0 while a shared layer is applied again: its names are taken already.
+  private var sharingDepth = 0
+
+  public init(mode: ModelMode, element: ElementType = .float32) {
+    self.mode = mode
+    self.element = element
+  }
+
+  /// The full name of a thing of the current layer.
+  public func name(_ suffix: String? = nil) -> String {
+    (path + (suffix.map { [$0] } ?? [])).joined(separator: ".")
+  }
+
+  // MARK: Names
+
+  /// Runs `body` one level deeper.
+  /// - Parameters:
+  ///   - name: the level's name; nil: from `kind` and order (`conv2d`, `conv2d_1`, ...).
+  /// - Throws: ``TesseraError/Code/duplicateName`` if a name was given twice at this place.
+  public func scope<Result>(
+    _ name: String?, kind: String, _ body: () throws(TesseraError) -> Result
+  ) throws(TesseraError) -> Result {
+    path.append(name ?? automaticName(kind))
+    defer { path.removeLast() }
+    let full = self.name()
+    guard usedPaths.insert(full).inserted || sharingDepth > 0 else {
+      throw TesseraError(
+        .duplicateName, at: full, expected: "a name for each layer, or Shared around both uses",
+        found: "two layers by this name")
+    }
+    return try body()
+  }
+
+  /// Runs `body` with names that may be in use: the layers in it share parameters with an earlier application.
+  func sharing<Result>(_ body: () throws(TesseraError) -> Result) throws(TesseraError) -> Result {
+    sharingDepth += 1
+    defer { sharingDepth -= 1 }
+    // Automatic names begin anew, so that the same layers find the same parameters.
+    let prefix = name() + "/"
+    kindCounts = kindCounts.filter { !$0.key.hasPrefix(prefix) && !$0.key.hasPrefix(name() + ".") }
+    return try body()
+  }
+
+  private func automaticName(_ kind: String) -> String {
+    let key = "\(name())/\(kind)"
+    let count = kindCounts[key, default: 0]
+    kindCounts[key] = count + 1
+    return count == 0 ? kind : "\(kind)_\(count)"
+  }
+
+  // MARK: Values
+
+  /// The model's input, named "input".
+  public func input(of model: some Layer, inputShape: Shape?, batch: Int) throws(TesseraError)
+    -> Value
+  {
+    guard let shape = inputShape ?? model.inputShape else {
+      throw TesseraError(
+        .notFound, at: "model", expected: "an input shape, given or the first layer's",
+        found: "none")
+    }
+    return try graph.addInput("input", TensorType(Shape([batch] + shape.dimensions), element))
+  }
+
+  /// A weight of the current layer.
+  public func parameter(
+    _ name: String, shape: Shape, initializer: Initializer, isTrainable: Bool = true,
+    group: String = Variable.defaultGroup
+  ) throws(TesseraError) -> Value {
+    try graph.addVariable(
+      Variable(
+        name: self.name(name), type: TensorType(shape, element), initializer: initializer,
+        isTrainable: isTrainable, group: group))
+  }
+
+  /// State of the current layer that no optimizer touches.
+  public func statistic(_ name: String, shape: Shape, initializer: Initializer)
+    throws(TesseraError) -> Value
+  {
+    try graph.addVariable(
+      Variable(
+        name: self.name(name), type: TensorType(shape, element), role: .statistic,
+        initializer: initializer, isTrainable: false))
+  }
+
+  /// The seed of random masks, from the store.
+  public func seed() throws(TesseraError) -> Value { try graph.addVariable(Self.seedVariable) }
+
+  /// The number of steps done so far.
+  public func step() throws(TesseraError) -> Value { try graph.addVariable(Self.stepVariable) }
+
+  static let seedVariable = Variable(
+    name: "seed", type: TensorType(.scalar, .int64), role: .counter, isTrainable: false)
+  static let stepVariable = Variable(
+    name: "step", type: TensorType(.scalar, .int64), role: .counter, isTrainable: false)
+
+  /// Applies an operation of one result, named after the current layer.
+  public func apply(_ operation: any Operation, _ inputs: [Value], name suffix: String? = nil)
+    throws(TesseraError) -> Value
+  {
+    let outputs = try graph.add(operation, inputs, name: name(suffix))
+    guard let output = outputs.first else {
+      throw TesseraError(
+        .shapeMismatch, at: name(suffix), expected: "an operation with a result", found: "none")
+    }
+    return output
+  }
+}

@@ -1,0 +1,36 @@
+/// An element-wise function whose derivative follows from its value, so that it can be fused into the operation before it.
+public struct ActivationFunction: Hashable, Sendable, CustomStringConvertible {
+  package enum Kind: Hashable, Sendable {
+    case identity, relu, sigmoid, tanh
+    case leakyRelu(slope: Double)
+  }
+
+  package let kind: Kind
+
+  public static let identity = ActivationFunction(kind: .identity)
+  /// max(x, 0); NaN stays NaN.
+  public static let relu = ActivationFunction(kind: .relu)
+  public static let sigmoid = ActivationFunction(kind: .sigmoid)
+  public static let tanh = ActivationFunction(kind: .tanh)
+  /// x below 0 times the slope, a finite number above 0.
+  public static func leakyRelu(slope: Double) -> ActivationFunction {
+    ActivationFunction(kind: .leakyRelu(slope: slope))
+  }
+
+  public var description: String {
+    switch kind {
+    case .identity: "identity"
+    case .relu: "relu"
+    case .sigmoid: "sigmoid"
+    case .tanh: "tanh"
+    case .leakyRelu(let slope): "leaky_relu(\(slope))"
+    }
+  }
+
+  func validate(at location: String) throws(TesseraError) {
+    if case .leakyRelu(let slope) = kind {
+      try OperandCheck.attribute(
+        slope > 0 && slope.isFinite, "a finite slope above 0", found: "\(slope)", at: location)
+    }
+  }
+}

@@ -1,0 +1,137 @@
+/// Batch normalization in training: every channel to mean 0 and variance 1 over the batch, then scaled and shifted.
+///
+/// mean[c] = 1/M sum over i of x[i,c]; variance[c] = 1/M sum over i of (x[i,c] - mean[c])^2;
+/// y[i,c] = (x[i,c] - mean[c]) / sqrt(variance[c] + epsilon) scale[c] + shift[c]
+///
+/// - x: [..., C] with M rows; scale, shift: [C]; results y like x, mean and biased variance [C].
+/// - Gradients: through mean and variance (``BatchNormalizationGradient``). The statistics themselves have none.
+/// - Throws: ``TesseraError`` for fewer than two rows, over which no variance can be estimated.
+/// - Source: Ioffe and Szegedy (2015); conventions are PyTorch's.
+public struct BatchNormalization: Operation, Hashable {
+  public let epsilon: Double
+
+  public init(epsilon: Double) { self.epsilon = epsilon }
+
+  public var name: String { "batch_norm" }
+
+  public func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError)
+    -> [TensorType]
+  {
+    try OperandCheck.count(inputs, 3...3, at: location)
+    let channels = try NormalizationCheck.channels(inputs, epsilon, at: location)
+    let rows = channels.shape.count == 0 ? 0 : inputs[0].shape.count / channels.shape.count
+    guard rows >= 2 else {
+      throw TesseraError(
+        .shapeMismatch, at: location, expected: "at least 2 values a channel to train on",
+        found: "\(rows) in \(inputs[0].shape)")
+    }
+    return [inputs[0], channels, channels]
+  }
+
+  public func gradients(_ context: GradientContext, in graph: inout Graph) throws(TesseraError)
+    -> [Value?]
+  {
+    let node = context.node
+    let results = try graph.add(
+      BatchNormalizationGradient(epsilon: epsilon),
+      [
+        context.firstOutputGradient(), node.inputs[0], node.outputs[1], node.outputs[2],
+        node.inputs[1],
+      ], name: context.name("gradient"))
+    return results.map { $0 }
+  }
+}
+
+/// Gradients of ``BatchNormalization``. With xhat = (x - mean) / sqrt(variance + epsilon):
+/// dshift = sum dy; dscale = sum dy xhat; dx = scale / sqrt(variance + epsilon) (dy - dshift / M - xhat dscale / M).
+///
+/// - Operands dy, x: [..., C]; mean, variance, scale: [C]. Results dx, dscale, dshift.
+public struct BatchNormalizationGradient: Operation, Hashable {
+  public let epsilon: Double
+
+  public init(epsilon: Double) { self.epsilon = epsilon }
+
+  public var name: String { "batch_norm_gradient" }
+
+  public func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError)
+    -> [TensorType]
+  { try NormalizationCheck.gradientTypes(inputs, epsilon, at: location) }
+}
+
+/// Normalization by given statistics: inference, and training with frozen ones.
+///
+/// y[i,c] = (x[i,c] - mean[c]) / sqrt(variance[c] + epsilon) scale[c] + shift[c]
+///
+/// - x: [..., C]; mean, variance, scale, shift: [C]; y like x.
+/// - Gradients: dx = dy scale / sqrt(variance + epsilon); dscale and dshift as in ``NormalizeGradient``; none for the statistics.
+public struct Normalize: Operation, Hashable {
+  public let epsilon: Double
+
+  public init(epsilon: Double) { self.epsilon = epsilon }
+
+  public var name: String { "normalize" }
+
+  public func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError)
+    -> [TensorType]
+  {
+    try OperandCheck.count(inputs, 5...5, at: location)
+    _ = try NormalizationCheck.channels(inputs, epsilon, at: location)
+    return [inputs[0]]
+  }
+
+  public func gradients(_ context: GradientContext, in graph: inout Graph) throws(TesseraError)
+    -> [Value?]
+  {
+    let inputs = context.node.inputs
+    let results = try graph.add(
+      NormalizeGradient(epsilon: epsilon),
+      [context.firstOutputGradient(), inputs[0], inputs[1], inputs[2], inputs[3]],
+      name: context.name("gradient"))
+    return [results[0], nil, nil, results[1], results[2]]
+  }
+}
+
+/// Gradients of ``Normalize``: dshift = sum dy; dscale = sum dy xhat; dx = dy scale / sqrt(variance + epsilon).
+///
+/// - Operands dy, x: [..., C]; mean, variance, scale: [C]. Results dx, dscale, dshift.
+public struct NormalizeGradient: Operation, Hashable {
+  public let epsilon: Double
+
+  public init(epsilon: Double) { self.epsilon = epsilon }
+
+  public var name: String { "normalize_gradient" }
+
+  public func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError)
+    -> [TensorType]
+  { try NormalizationCheck.gradientTypes(inputs, epsilon, at: location) }
+}
+
+private enum NormalizationCheck {
+  /// Checks x and the operands of one element a channel after it; returns the latter's type.
+  static func channels(_ inputs: [TensorType], _ epsilon: Double, at location: String)
+    throws(TesseraError) -> TensorType
+  {
+    try OperandCheck.floatingPoint(inputs, at: location)
+    try OperandCheck.attribute(
+      epsilon >= 0 && epsilon.isFinite, "a finite epsilon of 0 or more", found: "\(epsilon)",
+      at: location)
+    guard let channels = inputs[0].shape.dimensions.last else {
+      throw TesseraError(
+        .shapeMismatch, at: location, expected: "rank 1 or more", found: "\(inputs[0].shape)")
+    }
+    let type = TensorType([channels], inputs[0].element)
+    for input in inputs.dropFirst() {
+      try OperandCheck.equal(input, type, "one element a channel", at: location)
+    }
+    return type
+  }
+
+  static func gradientTypes(_ inputs: [TensorType], _ epsilon: Double, at location: String)
+    throws(TesseraError) -> [TensorType]
+  {
+    try OperandCheck.count(inputs, 5...5, at: location)
+    try OperandCheck.equal(inputs[1], inputs[0], "x", at: location)
+    let channels = try self.channels([inputs[0]] + inputs[2...], epsilon, at: location)
+    return [inputs[0], channels, channels]
+  }
+}

@@ -1,0 +1,82 @@
+/// Turns a model, or any graph with a loss, into a graph whose run is a whole training step.
+public enum TrainingGraph {
+  /// The program's input that is the learning rate of the default parameter group.
+  public static let defaultLearningRateName = "learning_rate"
+
+  public static func learningRateName(group: String) -> String {
+    group == Variable.defaultGroup ? defaultLearningRateName : "\(defaultLearningRateName).\(group)"
+  }
+
+  /// A training step of a model.
+  ///
+  /// Inputs "input" ([batch] + inputShape), "target" (labels [batch] int32, or like the output), "learning_rate" and one
+  /// "learning_rate.GROUP" for each other parameter group. Outputs "loss" and "output" (class probabilities for cross-entropy).
+  /// - Parameter inputShape: of one example; nil: the model's own.
+  public static func build(
+    model: some Layer, inputShape: Shape? = nil, batch: Int, loss: Loss, optimizer: Optimizer,
+    element: ElementType = .float32
+  ) throws(TesseraError) -> Graph {
+    let builder = ModelBuilder(mode: .training, element: element)
+    let input = try builder.input(of: model, inputShape: inputShape, batch: batch)
+    let output = try model.build(input, in: builder)
+    var graph = builder.graph
+    let lossValue: Value
+    switch loss.kind {
+    case .softmaxCrossEntropy(let reduction):
+      let logits = logits(of: output, in: graph)
+      let target = try graph.addInput("target", TensorType([batch], .int32))
+      let results = try graph.add(
+        SoftmaxCrossEntropy(reduction: reduction), [logits, target], name: "loss")
+      lossValue = results[0]
+      try graph.addOutput("output", results[1])
+    case .meanSquaredError(let reduction):
+      let target = try graph.addInput("target", graph.type(of: output))
+      lossValue = try graph.apply(
+        MeanSquaredError(reduction: reduction), output, target, name: "loss")
+      try graph.addOutput("output", output)
+    }
+    try graph.addTraining(loss: lossValue, optimizer: optimizer)
+    return graph
+  }
+
+  /// What goes into a final softmax; the value itself where there is none.
+  private static func logits(of output: Value, in graph: Graph) -> Value {
+    guard case .node(let index, _) = graph.source(of: output),
+      graph.nodes[index].operation is SoftmaxOperation
+    else { return output }
+    return graph.nodes[index].inputs[0]
+  }
+}
+
+extension Graph {
+  /// Makes a graph with a loss a training step: appends the gradients of all trainable weights, their updates, and the step
+  /// counter's; demands that loss and gradients be finite. Adds the output "loss" and the learning rates' inputs.
+  /// - Throws: ``TesseraError/Code/notFound`` if no trainable weight influences the loss.
+  public mutating func addTraining(loss: Value, optimizer: Optimizer) throws(TesseraError) {
+    let weights = variables.filter(\.variable.isTrainable)
+    let gradients = try differentiate(loss, withRespectTo: weights.map(\.value))
+    guard gradients.contains(where: { $0 != nil }) else {
+      throw TesseraError(
+        .notFound, at: name(of: loss), expected: "a trainable weight that influences the loss",
+        found: "none of \(weights.count)")
+    }
+    try addOutput("loss", loss)
+    try requireFinite(loss)
+    let step = try addVariable(ModelBuilder.stepVariable)
+    var rates: [String: Value] = [:]
+    for (weight, gradient) in zip(weights, gradients) {
+      guard let gradient else { continue }
+      try requireFinite(gradient)
+      let group = weight.variable.group
+      let rate: Value
+      if let known = rates[group] {
+        rate = known
+      } else {
+        rate = try addInput(TrainingGraph.learningRateName(group: group), TensorType(.scalar))
+        rates[group] = rate
+      }
+      try optimizer.update(weight, gradient: gradient, learningRate: rate, step: step, in: &self)
+    }
+    try addUpdate(of: step, to: try apply(Increment(), step, name: "step.update"))
+  }
+}
