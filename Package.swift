@@ -94,5 +94,9 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       path: "Sources/EngineBench", swiftSettings: strict),
+    .testTarget(
+      name: "KernelConvolutionTests",
+      dependencies: ["TesseraKernelContract", "CTesseraShims", "TesseraKernelsBaseline"]
+        + vectorTargets.map { .target(name: $0.name) }, swiftSettings: strict),
   ]
 )

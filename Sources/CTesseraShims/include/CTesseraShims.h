@@ -28,4 +28,31 @@ static inline int tessera_x86_level(void) {
   return 0;
 }
 
+// Part of a vector: the first `count` floats, 0...lanes. Memory behind them is neither read nor written (masked
+// accesses don't fault), and lanes behind them load as 0.
+
+#if defined(__AVX512F__)
+static inline __m512 tessera_load_first_16(const float *source, intptr_t count) {
+  return _mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), source);
+}
+
+static inline void tessera_store_first_16(float *target, __m512 value, intptr_t count) {
+  _mm512_mask_storeu_ps(target, (__mmask16)((1u << count) - 1), value);
+}
+#endif
+
+#if defined(__AVX2__)
+static inline __m256i tessera_first_8(intptr_t count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+static inline __m256 tessera_load_first_8(const float *source, intptr_t count) {
+  return _mm256_maskload_ps(source, tessera_first_8(count));
+}
+
+static inline void tessera_store_first_8(float *target, __m256 value, intptr_t count) {
+  _mm256_maskstore_ps(target, tessera_first_8(count), value);
+}
+#endif
+
 #endif

@@ -1,3 +1,4 @@
+import CTesseraShims
 public import TesseraKernelContract
 
 /// All kernels, compiled for `avx2`.
@@ -17,4 +18,16 @@ typealias IntVector = SIMD8<Int32>
 @inline(__always)
 func multiplyAdd(_ accumulator: Vector, _ a: Vector, _ b: Vector) -> Vector {
   accumulator.addingProduct(a, b)
+}
+
+/// The first `count` floats from `source`, 0...8; the other lanes are 0 and their memory is not read.
+@inline(__always)
+func loadFirst(_ count: Int, _ source: UnsafePointer<Float>) -> Vector {
+  tessera_load_first_8(source, count)
+}
+
+/// Writes the first `count` lanes, 0...8, and nothing behind them.
+@inline(__always)
+func storeFirst(_ count: Int, _ value: Vector, _ target: UnsafeMutablePointer<Float>) {
+  tessera_store_first_8(target, value, count)
 }

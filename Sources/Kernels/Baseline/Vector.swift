@@ -18,3 +18,23 @@ typealias IntVector = SIMD4<Int32>
 func multiplyAdd(_ accumulator: Vector, _ a: Vector, _ b: Vector) -> Vector {
   accumulator + a * b
 }
+
+/// The first `count` floats from `source`, 0...4; the other lanes are 0 and their memory is not read.
+@inline(__always)
+func loadFirst(_ count: Int, _ source: UnsafePointer<Float>) -> Vector {
+  var value = Vector.zero
+  if count > 0 { value[0] = source[0] }
+  if count > 1 { value[1] = source[1] }
+  if count > 2 { value[2] = source[2] }
+  if count > 3 { value[3] = source[3] }
+  return value
+}
+
+/// Writes the first `count` lanes, 0...4, and nothing behind them.
+@inline(__always)
+func storeFirst(_ count: Int, _ value: Vector, _ target: UnsafeMutablePointer<Float>) {
+  if count > 0 { target[0] = value[0] }
+  if count > 1 { target[1] = value[1] }
+  if count > 2 { target[2] = value[2] }
+  if count > 3 { target[3] = value[3] }
+}

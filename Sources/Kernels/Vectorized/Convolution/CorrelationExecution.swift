@@ -1,0 +1,186 @@
+import TesseraKernelContract
+
+/// The operands of a running correlation.
+struct CorrelationOperands {
+  var input: UnsafePointer<Float>
+  var packed: UnsafePointer<Float>
+  var bias: UnsafePointer<Float>?
+  var output: UnsafeMutablePointer<Float>
+  var activation: Activation
+}
+
+/// Outputs that meet the same taps: ranges of images, rows and columns.
+private struct Box {
+  var images: Range<Int>, rows: Range<Int>, columns: Range<Int>
+}
+
+extension Correlation {
+  func run(task: Int, _ operands: CorrelationOperands) {
+    var rest = task
+    func next(_ count: Int) -> Int {
+      let digit = rest % count
+      rest /= count
+      return digit
+    }
+    let columnChunk = next(columnChunks)
+    let rowChunk = next(rowChunks)
+    let xPhase = next(xPhases)
+    let yPhase = next(yPhases)
+    let imageChunk = next(imageChunks)
+    let blockChunk = next(blockChunks)
+    let group = rest
+
+    let y = yAxis(phase: yPhase)
+    let x = xAxis(phase: xPhase)
+    let imageRange = slice(imageChunk, of: imagesPerTask, in: images)
+    let rowRange = slice(rowChunk, of: rowsPerTask, in: y.outputCount)
+    let columnRange = slice(columnChunk, of: columnsPerTask, in: x.outputCount)
+    guard !rowRange.isEmpty, !columnRange.isEmpty else { return }
+
+    var channel = 0
+    while channel < depth {
+      let channels = min(depthChunk, depth &- channel)
+      for block in slice(blockChunk, of: blocksPerTask, in: blocks) {
+        var row = rowRange.lowerBound
+        while row < rowRange.upperBound {
+          let rowEnd = y.runEnd(from: row, limit: rowRange.upperBound)
+          var column = columnRange.lowerBound
+          while column < columnRange.upperBound {
+            let columnEnd = x.runEnd(from: column, limit: columnRange.upperBound)
+            run(
+              Box(images: imageRange, rows: row..<rowEnd, columns: column..<columnEnd), y: y, x: x,
+              group: group, block: block, channels: channel..<channel &+ channels, operands)
+            column = columnEnd
+          }
+          row = rowEnd
+        }
+      }
+      channel &+= channels
+    }
+  }
+
+  @inline(__always)
+  private func slice(_ index: Int, of size: Int, in count: Int) -> Range<Int> {
+    let start = min(index &* size, count)
+    return start..<min(start &+ size, count)
+  }
+
+  private func run(
+    _ box: Box, y: TapAxis, x: TapAxis, group: Int, block: Int, channels: Range<Int>,
+    _ operands: CorrelationOperands
+  ) {
+    let yTaps = y.tapsInside(box.rows.lowerBound)
+    let xTaps = x.tapsInside(box.columns.lowerBound)
+    let firstFilter = block &* width
+    let valid = min(width, filters &- firstFilter)
+    let blockVectors = (valid &+ lanes &- 1) / lanes
+    let blockWidth = blockVectors &* lanes
+    let tapPacked = depth &* blockWidth
+    let tapRow = y.firstTap &+ yTaps.first &* y.tapStep
+    let tapColumn = x.firstTap &+ xTaps.first &* x.tapStep
+    let isLast = channels.upperBound == depth
+
+    let firstRow = box.rows.lowerBound &* y.inputStep &+ y.offset &+ yTaps.first &* y.offsetStep
+    let firstColumn = box.columns.lowerBound &* x.inputStep &+ x.offset &+ xTaps.first &* x.offsetStep
+    let inputChannel = kind == .product ? group &* depth &+ channels.lowerBound &* depthInput : firstFilter
+    var bias = operands.bias
+    if let all = bias { bias = all + (group &* filters &+ firstFilter) }
+    let hasTaps = yTaps.count > 0 && xTaps.count > 0
+    var task = TileTask(
+      // Without taps nothing is read, and the position may be outside.
+      a: hasTaps
+        ? operands.input + (firstRow &* rowInput &+ firstColumn &* columnInput &+ inputChannel)
+        : operands.input,
+      b: hasTaps
+        ? operands.packed
+          + (group &* groupPacked &+ firstFilter &* taps &* depth
+            &+ (tapRow &* windowWidth &+ tapColumn) &* tapPacked &+ channels.lowerBound &* blockWidth)
+        : operands.packed,
+      out: operands.output
+        + ((y.outputStart &+ box.rows.lowerBound &* y.outputStep) &* rowOutput
+          &+ (x.outputStart &+ box.columns.lowerBound &* x.outputStep) &* columnOutput
+          &+ group &* filters &+ firstFilter),
+      bias: bias,
+      aRow: 0, aDepth: depthInput, bDepth: blockWidth, outRow: 0, depth: channels.count,
+      tCount: hasTaps ? xTaps.count : 0, tA: x.offsetStep &* columnInput, tB: x.tapStep &* tapPacked,
+      uCount: hasTaps ? yTaps.count : 0, uA: y.offsetStep &* rowInput,
+      uB: y.tapStep &* windowWidth &* tapPacked,
+      valid: valid, accumulates: channels.lowerBound > 0,
+      epilogue: isLast ? Epilogue(operands.activation) : .none)
+    if kind == .product { task.joinLoops() }
+    let follow = isLast && operands.activation.followsInMemory
+    runTiles(
+      &task, vectors: blockVectors, box, followed: follow ? operands.activation : nil,
+      image: (imageInput, imageOutput), row: (y.inputStep &* rowInput, y.outputStep &* rowOutput),
+      column: (x.inputStep &* columnInput, x.outputStep &* columnOutput))
+  }
+
+  /// Covers the box with tiles along its columns, or along its longest axis where columns are few: the first ones of an
+  /// image, where the window leaves it, or all of a small image. Pairs are steps in input and output.
+  private func runTiles(
+    _ task: inout TileTask, vectors: Int, _ box: Box, followed: Activation?, image: (Int, Int),
+    row: (Int, Int), column: (Int, Int)
+  ) {
+    let (n, h, w) = (box.images.count, box.rows.count, box.columns.count)
+    let tallest =
+      kind == .product ? TileList.maximumRows(vectors: vectors) : ChannelTileList.maximumRows
+    let input = task.a + box.images.lowerBound &* image.0
+    let output = task.out + box.images.lowerBound &* image.1
+    var (outer, middle, inner) = ((n, image), (h, row), (w, column))
+    if w &* 2 < tallest {
+      if h > w, h >= n {
+        (middle, inner) = (inner, middle)
+      } else if n > w {
+        (outer, inner) = (inner, outer)
+      }
+    }
+    task.aRow = inner.1.0
+    task.outRow = inner.1.1
+    let tiles = ceilingQuotient(inner.0, tallest)
+    for o in 0..<outer.0 {
+      for i in 0..<middle.0 {
+        var done = 0
+        var left = tiles
+        while left > 0 {
+          // Heights differ by one at most, so that no tile is a short rest.
+          let rows = (inner.0 &- done) / left
+          task.a = input + (o &* outer.1.0 &+ i &* middle.1.0 &+ done &* inner.1.0)
+          task.out = output + (o &* outer.1.1 &+ i &* middle.1.1 &+ done &* inner.1.1)
+          if kind == .product {
+            TileList.run(rows: rows, vectors: vectors, task)
+          } else {
+            ChannelTileList.run(rows: rows, vectors: vectors, task)
+          }
+          if let followed {
+            for m in 0..<rows {
+              let out = task.out + m &* task.outRow
+              Kernels.activate(followed, count: task.valid, x: out, y: out)
+            }
+          }
+          done &+= rows
+          left &-= 1
+        }
+      }
+    }
+  }
+}
+
+extension Activation {
+  /// True iff the activation is applied to stored rows, still in level 1, and not in registers.
+  fileprivate var followsInMemory: Bool {
+    switch self {
+    case .sigmoid, .tanh: true
+    case .identity, .relu, .leakyRelu: false
+    }
+  }
+}
+
+extension Epilogue {
+  fileprivate init(_ activation: Activation) {
+    switch activation {
+    case .relu: self = .relu
+    case .leakyRelu(let slope): self = .leakyRelu(slope)
+    case .identity, .sigmoid, .tanh: self = .none
+    }
+  }
+}
