@@ -95,6 +95,8 @@ let package = Package(
       ],
       path: "Sources/EngineBench", swiftSettings: strict),
     .testTarget(
+      name: "KernelTests", dependencies: ["TesseraKernels"], path: "Tests/KernelTests", swiftSettings: strict),
+    .testTarget(
       name: "KernelConvolutionTests",
       dependencies: ["TesseraKernelContract", "CTesseraShims", "TesseraKernelsBaseline"]
         + vectorTargets.map { .target(name: $0.name) }, swiftSettings: strict),
