@@ -20,7 +20,8 @@ func kernelTarget(_ name: String, folder: String, define: String, flags: [String
     swiftSettings: strict + [
       .define(define),
       // Kernels are measured, and far too slow to test, without optimisation: they are optimised in debug builds too.
-      .unsafeFlags(["-O"] + flags.flatMap { ["-Xcc", $0] }),
+      // A square root is one instruction where the C library isn't owed an error number.
+      .unsafeFlags(["-O"] + (["-fno-math-errno"] + flags).flatMap { ["-Xcc", $0] }),
     ])
 }
 
@@ -93,6 +94,8 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       path: "Sources/EngineBench", swiftSettings: strict),
+    .testTarget(
+      name: "KernelTests", dependencies: ["TesseraKernels"], path: "Tests/KernelTests", swiftSettings: strict),
     .testTarget(
       name: "KernelConvolutionTests",
       dependencies: ["TesseraKernelContract", "CTesseraShims", "TesseraKernelsBaseline"]

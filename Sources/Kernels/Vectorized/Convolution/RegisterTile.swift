@@ -37,8 +37,7 @@ func multiplyAccumulate<let rows: Int, let vectors: Int>(
     for m in 0..<rows {
       let scalar = Vector(repeating: a[m &* aRow])
       for v in 0..<vectors {
-        acc[unchecked: m][unchecked: v] = multiplyAdd(
-          acc[unchecked: m][unchecked: v], scalar, panel[unchecked: v])
+        acc[unchecked: m][unchecked: v] = multiplyAdd(acc[unchecked: m][unchecked: v], scalar, panel[unchecked: v])
       }
     }
     a += aDepth
@@ -126,14 +125,18 @@ enum RegisterTile<let rows: Int, let vectors: Int> {
   @inline(__always)
   static func start(_ task: TileTask) -> Accumulators {
     var acc = Accumulators(repeating: .init(repeating: .zero))
-    let last = task.valid &- (vectors &- 1) &* lanes
+    let end = (vectors &- 1) &* lanes
+    let last = task.valid &- end
+    // Loops over rows have small bodies: one that the compiler doesn't unroll fully would put all accumulators in memory.
     if task.accumulates {
-      for m in 0..<rows {
-        let row = UnsafePointer(task.out + m &* task.outRow)
-        for v in 0..<vectors {
-          acc[unchecked: m][unchecked: v] =
-            v < vectors &- 1 || last == lanes
-            ? load(row + v &* lanes) : loadFirst(last, row + v &* lanes)
+      for v in 0..<vectors &- 1 {
+        for m in 0..<rows { acc[unchecked: m][unchecked: v] = load(task.out + (m &* task.outRow &+ v &* lanes)) }
+      }
+      if last == lanes {
+        for m in 0..<rows { acc[unchecked: m][unchecked: vectors &- 1] = load(task.out + (m &* task.outRow &+ end)) }
+      } else {
+        for m in 0..<rows {
+          acc[unchecked: m][unchecked: vectors &- 1] = loadFirst(last, task.out + (m &* task.outRow &+ end))
         }
       }
     } else if let bias = task.bias {
@@ -152,28 +155,26 @@ enum RegisterTile<let rows: Int, let vectors: Int> {
     switch task.epilogue {
     case .none: break
     case .relu:
-      for m in 0..<rows {
-        for v in 0..<vectors {
-          acc[unchecked: m][unchecked: v] = Epilogue.relu.apply(acc[unchecked: m][unchecked: v])
-        }
+      for v in 0..<vectors {
+        for m in 0..<rows { acc[unchecked: m][unchecked: v] = Epilogue.relu.apply(acc[unchecked: m][unchecked: v]) }
       }
     case .leakyRelu(let slope):
-      for m in 0..<rows {
-        for v in 0..<vectors {
-          acc[unchecked: m][unchecked: v] =
-            Epilogue.leakyRelu(slope).apply(acc[unchecked: m][unchecked: v])
+      for v in 0..<vectors {
+        for m in 0..<rows {
+          acc[unchecked: m][unchecked: v] = Epilogue.leakyRelu(slope).apply(acc[unchecked: m][unchecked: v])
         }
       }
     }
-    let last = task.valid &- (vectors &- 1) &* lanes
-    for m in 0..<rows {
-      let row = task.out + m &* task.outRow
-      for v in 0..<vectors &- 1 { store(acc[unchecked: m][unchecked: v], row + v &* lanes) }
-      let end = row + (vectors &- 1) &* lanes
-      if last == lanes {
-        store(acc[unchecked: m][unchecked: vectors &- 1], end)
-      } else {
-        storeFirst(last, acc[unchecked: m][unchecked: vectors &- 1], end)
+    let end = (vectors &- 1) &* lanes
+    let last = task.valid &- end
+    for v in 0..<vectors &- 1 {
+      for m in 0..<rows { store(acc[unchecked: m][unchecked: v], task.out + (m &* task.outRow &+ v &* lanes)) }
+    }
+    if last == lanes {
+      for m in 0..<rows { store(acc[unchecked: m][unchecked: vectors &- 1], task.out + (m &* task.outRow &+ end)) }
+    } else {
+      for m in 0..<rows {
+        storeFirst(last, acc[unchecked: m][unchecked: vectors &- 1], task.out + (m &* task.outRow &+ end))
       }
     }
   }

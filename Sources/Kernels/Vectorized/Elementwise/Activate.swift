@@ -1,0 +1,60 @@
+public import TesseraKernelContract
+
+// Functions of vectors are written as functions that are always inlined: a closure called from main loop and tail may not be,
+// and then hands its vectors over in pieces.
+
+extension Kernels {
+  public static func activate(
+    _ activation: Activation, count: Int, x: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>
+  ) {
+    switch activation {
+    case .identity:
+      copy(count: count, x, to: y)
+    case .relu:
+      @inline(__always)
+      func relu(_ z: Vector) -> Vector { z.replacing(with: 0, where: z .< 0) }
+      map(count: count, x, to: y, relu)
+    case .leakyRelu(let slope):
+      @inline(__always)
+      func leakyRelu(_ z: Vector) -> Vector { z.replacing(with: slope * z, where: z .< 0) }
+      map(count: count, x, to: y, leakyRelu)
+    case .sigmoid:
+      map(count: count, x, to: y, sigmoid)
+    case .tanh:
+      map(count: count, x, to: y, hyperbolicTangent)
+    }
+  }
+
+  public static func activateBackward(
+    _ activation: Activation, count: Int, dy: UnsafePointer<Float>, y: UnsafePointer<Float>,
+    dz: UnsafeMutablePointer<Float>
+  ) {
+    switch activation {
+    case .identity:
+      copy(count: count, dy, to: dz)
+    case .relu:
+      @inline(__always)
+      func gradient(_ dy: Vector, _ y: Vector) -> Vector { dy.replacing(with: 0, where: y .<= 0) }
+      map(count: count, dy, y, to: dz, gradient)
+    case .leakyRelu(let slope):
+      @inline(__always)
+      func gradient(_ dy: Vector, _ y: Vector) -> Vector {
+        dy.replacing(with: slope * dy, where: y .<= 0)
+      }
+      map(count: count, dy, y, to: dz, gradient)
+    case .sigmoid:
+      @inline(__always)
+      func gradient(_ dy: Vector, _ y: Vector) -> Vector { dy * y * (1 - y) }
+      map(count: count, dy, y, to: dz, gradient)
+    case .tanh:
+      @inline(__always)
+      func gradient(_ dy: Vector, _ y: Vector) -> Vector { dy * (1 - y * y) }
+      map(count: count, dy, y, to: dz, gradient)
+    }
+  }
+}
+
+@inline(__always)
+private func copy(count: Int, _ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>) {
+  if x != UnsafePointer(y) { y.update(from: x, count: count) }
+}

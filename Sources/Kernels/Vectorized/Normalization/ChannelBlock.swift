@@ -1,0 +1,76 @@
+/// A few vectors of neighbouring channels, whose parameters or sums stay in registers while the rows of [rows, channels] go by.
+struct ChannelBlock<let vectors: Int> {
+  typealias Values = InlineArray<vectors, Vector>
+
+  /// The first channel.
+  var channel: Int
+  /// Lanes of the last vector that are channels; the vectors before it are whole.
+  var valid: Int
+
+  @inline(__always)
+  static var zero: Values { Values(repeating: .zero) }
+
+  /// The block's values of a row of channels.
+  @inline(__always)
+  func values(_ row: UnsafePointer<Float>) -> Values {
+    var values = Self.zero
+    for v in 0..<vectors {
+      values[v] = load(row + (channel &+ v &* lanes), valid: v == vectors &- 1 ? valid : lanes)
+    }
+    return values
+  }
+
+  /// Writes the block's values into a row of channels.
+  @inline(__always)
+  func write(_ values: Values, _ row: UnsafeMutablePointer<Float>) {
+    for v in 0..<vectors {
+      store(values[v], row + (channel &+ v &* lanes), valid: v == vectors &- 1 ? valid : lanes)
+    }
+  }
+
+  /// The vectors function(0), function(1), ...
+  @inline(__always)
+  func map(_ function: (Int) -> Vector) -> Values {
+    var values = Self.zero
+    for v in 0..<vectors { values[v] = function(v) }
+    return values
+  }
+
+  /// 1 / sqrt(variance + epsilon)
+  @inline(__always)
+  func inverseDeviation(_ variance: UnsafePointer<Float>, _ epsilon: Float) -> Values {
+    let variance = values(variance)
+    return map { 1 / squareRoot(variance[$0] + epsilon) }
+  }
+}
+
+/// Cuts the channels into blocks of four vectors and, for the rest, of one.
+///
+/// Four: whole cache lines of a row are read together, four chains hide the latency of an addition, and the four parameters of
+/// the longest formula fit 16 of AVX-512's registers.
+@inline(__always)
+func forEachChannelBlock(
+  _ channels: Int, four: (ChannelBlock<4>) -> Void, one: (ChannelBlock<1>) -> Void
+) {
+  var c = 0
+  while c &+ 4 &* lanes <= channels {
+    four(ChannelBlock(channel: c, valid: lanes))
+    c &+= 4 &* lanes
+  }
+  while c < channels {
+    one(ChannelBlock(channel: c, valid: min(lanes, channels &- c)))
+    c &+= lanes
+  }
+}
+
+/// Calls `body` for runs of at most 64 rows. Sums over a run are added to sums of runs, so that the error grows with
+/// 64 + rows / 64 and not with rows.
+@inline(__always)
+func forEachRun(_ rows: Int, _ body: (Range<Int>) -> Void) {
+  var row = 0
+  while row < rows {
+    let end = min(row &+ 64, rows)
+    body(row..<end)
+    row = end
+  }
+}

@@ -1,0 +1,93 @@
+import TesseraKernels
+import Testing
+
+@Suite struct ElementwiseTests {
+  @Test(arguments: KernelCatalogue.supported)
+  func arithmetic(_ set: InstructionSet) throws {
+    let kernels = try kernels(of: set)
+    for count in counts(set) {
+      let a = GuardedBuffer(random(count, seed: 1))
+      let b = GuardedBuffer(random(count, seed: 2))
+      let y = GuardedBuffer<Float>.poisoned(count)
+      var expected = [Float](repeating: 0, count: count)
+      kernels.add(count: count, a: a.pointer, b: b.pointer, y: y.pointer)
+      Reference.add(count: count, a: a.pointer, b: b.pointer, y: &expected)
+      expectSame(y.values, expected, "add \(set) \(count)")
+      kernels.subtract(count: count, a: a.pointer, b: b.pointer, y: y.pointer)
+      Reference.subtract(count: count, a: a.pointer, b: b.pointer, y: &expected)
+      expectSame(y.values, expected, "subtract \(set) \(count)")
+      kernels.multiply(count: count, a: a.pointer, b: b.pointer, y: y.pointer)
+      Reference.multiply(count: count, a: a.pointer, b: b.pointer, y: &expected)
+      expectSame(y.values, expected, "multiply \(set) \(count)")
+    }
+  }
+
+  /// At most two roundings, of the product and of the sum.
+  @Test(arguments: KernelCatalogue.supported)
+  func affine(_ set: InstructionSet) throws {
+    let kernels = try kernels(of: set)
+    let (factor, offset): (Float, Float) = (1 / 255, -0.4)
+    for count in counts(set) {
+      let x = GuardedBuffer(random(count, seed: 1, -300, 300))
+      let bytes = GuardedBuffer((0..<count).map { UInt8(truncatingIfNeeded: $0 * 37) })
+      let y = GuardedBuffer<Float>.poisoned(count)
+      var expected = [Double](repeating: 0, count: count)
+      Reference.affine(count: count, factor: factor, offset: offset, x: x.doubles, y: &expected)
+      kernels.affine(count: count, factor: factor, offset: offset, x: x.pointer, y: y.pointer)
+      expectClose(y.values, expected, "affine \(set) \(count)") { _ in gamma(2) * (300 / 255 + 0.4) }
+      Reference.affine(count: count, factor: factor, offset: offset, bytes: bytes.pointer, y: &expected)
+      kernels.affine(count: count, factor: factor, offset: offset, bytes: bytes.pointer, y: y.pointer)
+      expectClose(y.values, expected, "affine bytes \(set) \(count)") { _ in gamma(2) * 1.4 }
+    }
+  }
+
+  /// Pairwise above leaves of 64 vectors: 16 additions in a chain, 2 and at most 4 levels to one number, then one a level.
+  @Test(arguments: KernelCatalogue.supported)
+  func sum(_ set: InstructionSet) throws {
+    let kernels = try kernels(of: set)
+    for count in counts(set) + [64 * set.floatLanes, 64 * set.floatLanes + 1, 100_003] {
+      let x = GuardedBuffer(random(count, seed: 3))
+      let expected = Reference.sum(count: count, x: x.doubles)
+      let magnitude = Reference.sum(count: count, x: x.doubles.map(abs))
+      let levels = Int.bitWidth - (count / (64 * set.floatLanes)).leadingZeroBitCount
+      expectClose([kernels.sum(count: count, x: x.pointer)], [expected], "sum \(set) \(count)") { _ in
+        gamma(16 + 4 + 2 + 4 + levels) * magnitude
+      }
+    }
+  }
+
+  @Test(arguments: KernelCatalogue.supported)
+  func allFinite(_ set: InstructionSet) throws {
+    let kernels = try kernels(of: set)
+    for count in counts(set) {
+      let x = GuardedBuffer(random(count, seed: 3, -3e38, 3e38))
+      let isFinite = kernels.allFinite(count: count, x: x.pointer)
+      #expect(isFinite)
+      for value: Float in [.nan, .infinity, -.infinity] {
+        for position in Set([0, count / 2, count - 1]) {
+          let saved = x.pointer[position]
+          x.pointer[position] = value
+          let isFinite = kernels.allFinite(count: count, x: x.pointer)
+          #expect(!isFinite, "\(set) \(count) \(value) at \(position)")
+          x.pointer[position] = saved
+        }
+      }
+    }
+  }
+
+  /// The loops give what they promise: the number of operations, and a sum of what was read.
+  @Test(arguments: KernelCatalogue.supported)
+  func measurementLoops(_ set: InstructionSet) throws {
+    let kernels = try kernels(of: set)
+    var sink: Float = 0
+    let operations = kernels.multiplyAddLoop(iterations: 100, sink: &sink)
+    #expect(operations == Double(100 * 12 * 2 * set.floatLanes))
+    // Each of the chains has settled at 1.
+    expectClose([sink], [Double(12 * set.floatLanes)], "chains") { _ in 1e-3 }
+    for count in counts(set) {
+      let ones = GuardedBuffer<Float>(repeating: 1, count: count)
+      let sum = kernels.readLoop(count: count, x: ones.pointer)
+      #expect(sum == Float(count))
+    }
+  }
+}

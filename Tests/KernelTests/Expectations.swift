@@ -1,0 +1,47 @@
+import TesseraKernels
+import Testing
+
+/// Half the distance from 1 to the next Float: the relative error of one rounding.
+let unitRoundoff = 0x1p-24
+
+/// The relative error of n roundings in a row (Higham, "Accuracy and Stability of Numerical Algorithms", lemma 3.1). Any order of
+/// summing n terms obeys |error| <= gamma(n - 1) * sum of |terms|.
+func gamma(_ n: Int) -> Double { Double(n) * unitRoundoff / (1 - Double(n) * unitRoundoff) }
+
+/// The kernels under test.
+func kernels(of set: InstructionSet) throws -> any KernelSet.Type {
+  try #require(KernelCatalogue.kernels(for: set))
+}
+
+/// Counts around one vector and around the blocks of four, and primes.
+func counts(_ set: InstructionSet) -> [Int] {
+  let lanes = set.floatLanes
+  return [1, lanes - 1, lanes, lanes + 1, 4 * lanes - 1, 4 * lanes, 4 * lanes + 1, 61, 257]
+}
+
+/// Values from low to high that depend on the seed only.
+func random(_ count: Int, seed: UInt64, _ low: Double = -1, _ high: Double = 1) -> [Float] {
+  var generator = PhiloxGenerator(seed: seed)
+  return (0..<count).map { _ in Float(generator.uniform(low, high)) }
+}
+
+/// Expects |actual - expected| <= tolerance element by element. NaN is expected where the expected value is NaN.
+func expectClose(
+  _ actual: [Float], _ expected: [Double], _ what: String, tolerance: (Int) -> Double
+) {
+  #expect(actual.count == expected.count, "\(what)")
+  for i in actual.indices {
+    if expected[i].isNaN && actual[i].isNaN || Double(actual[i]) == expected[i] { continue }
+    let error = abs(Double(actual[i]) - expected[i])
+    if !(error <= tolerance(i)) {
+      Issue.record(
+        "\(what): element \(i) is \(actual[i]), expected \(expected[i]), off by \(error) > \(tolerance(i))")
+      return
+    }
+  }
+}
+
+/// Expects the same numbers; NaN equals NaN.
+func expectSame(_ actual: [Float], _ expected: [Float], _ what: String) {
+  expectClose(actual, expected.map(Double.init), what) { _ in 0 }
+}
