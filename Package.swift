@@ -44,8 +44,6 @@ let package = Package(
   products: [
     .library(name: "Tessera", targets: ["Tessera"]),
     .library(name: "TesseraData", targets: ["TesseraData"]),
-    .library(name: "TesseraNetworks", targets: ["TesseraNetworks"]),
-    .executable(name: "engine-bench", targets: ["engine-bench"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -57,7 +55,7 @@ let package = Package(
       name: "CHwloc", pkgConfig: "hwloc", providers: [.apt(["libhwloc-dev"]), .brew(["hwloc"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CTesseraShims"),
-    .target(name: "CDigits", exclude: ["LICENSE.md"]),
+    .target(name: "CDigits", exclude: ["LICENSE.md", "digits"]),
     .target(name: "TesseraGraph", path: "Sources/Graph", swiftSettings: strict),
     .target(name: "TesseraKernelContract", path: "Sources/Kernels/Contract", swiftSettings: strict),
     kernelTarget(
@@ -75,25 +73,23 @@ let package = Package(
     .target(
       name: "TesseraRuntime",
       dependencies: [
-        "TesseraGraph", "TesseraKernels", "CHwloc", .product(name: "Logging", package: "swift-log"),
+        "TesseraGraph", "TesseraKernels", "CHwloc", "CTesseraShims",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "RealModule", package: "swift-numerics"),
       ],
       path: "Sources/Runtime", swiftSettings: strict),
     .target(
       name: "Tessera", dependencies: ["TesseraGraph", "TesseraRuntime"], swiftSettings: strict),
     .target(
-      name: "TesseraData", dependencies: ["Tessera", "CZlib", "CDigits"], path: "Sources/Data",
+      name: "TesseraData", dependencies: ["TesseraGraph", "CZlib", "CDigits"], path: "Sources/Data",
       swiftSettings: strict),
-    .target(
-      name: "TesseraNetworks", dependencies: ["Tessera"], path: "Sources/Networks",
+    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+    .testTarget(
+      name: "RuntimeTests", dependencies: ["Tessera", "TesseraKernels", "CAllocationCounter"],
       swiftSettings: strict),
-    .executableTarget(
-      name: "engine-bench",
-      dependencies: [
-        "Tessera", "TesseraData", "TesseraNetworks", "TesseraKernels",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Logging", package: "swift-log"),
-      ],
-      path: "Sources/EngineBench", swiftSettings: strict),
+    .testTarget(
+      name: "DataTests", dependencies: ["TesseraData", "TesseraGraph", "CZlib"],
+      swiftSettings: strict),
     .testTarget(
       name: "KernelTests", dependencies: ["TesseraKernels"], path: "Tests/KernelTests", swiftSettings: strict),
     .testTarget(
