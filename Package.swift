@@ -75,7 +75,6 @@ let package = Package(
       dependencies: [
         "TesseraGraph", "TesseraKernels", "CHwloc", "CTesseraShims",
         .product(name: "Logging", package: "swift-log"),
-        .product(name: "RealModule", package: "swift-numerics"),
       ],
       path: "Sources/Runtime", swiftSettings: strict),
     .target(

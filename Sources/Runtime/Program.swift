@@ -29,21 +29,29 @@ public struct Program: Sendable {
   /// - Throws: ``TesseraError/Code/unsupported`` if an operation or element type has no kernel, or the processor lacks the
   ///   instruction set.
   public init(_ graph: Graph, options: Options = Options()) throws(TesseraError) {
-    instructionSet = try options.instructionSet ?? EnvironmentSettings.instructionSet()
-    guard KernelCatalogue.supported.contains(instructionSet) else {
+    // Not `??`, whose right side can't throw a typed error.
+    if let given = options.instructionSet {
+      instructionSet = given
+    } else {
+      instructionSet = try EnvironmentSettings.instructionSet()
+    }
+    guard KernelCatalogue.supported.contains(instructionSet),
+      let kernels = KernelCatalogue.kernels(for: instructionSet)
+    else {
       throw TesseraError(
         .unsupported, at: "instruction set", expected: "one that this processor has",
         found: instructionSet.name)
     }
     let caches = Machine.current.caches
     var simplified = try Simplification.run(graph)
-    simplified = try SelectKernels(
-      instructionSet: instructionSet, caches: caches,
-      usesReferenceKernels: options.usesReferenceKernels
-    ).run(simplified)
+    if !options.usesReferenceKernels {
+      simplified = try SelectKernels(kernels: kernels, caches: caches).run(simplified)
+    }
     simplified = try EliminateDeadNodes().run(simplified)
     self.graph = simplified
-    plan = try Planner.plan(simplified, instructionSet: instructionSet, caches: caches)
+    plan = try Planner.plan(
+      simplified, kernels: kernels, caches: caches,
+      usesReferenceKernels: options.usesReferenceKernels)
     var constants: [AlignedMemory] = []
     for constant in simplified.constants {
       constants.append(

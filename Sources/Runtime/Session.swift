@@ -23,11 +23,15 @@ public final class Session: Sendable {
   /// - Throws: ``TesseraError/Code/shapeMismatch`` if the store has a variable of another type by a name of the program's;
   ///   ``TesseraError/Code/invalidAttribute`` for a number of workers below 1.
   public init(_ program: Program, store: ParameterStore, workers: Int? = nil) throws(TesseraError) {
-    let workers = try workers ?? EnvironmentSettings.workerCount()
-    guard (1...Self.maximumWorkers).contains(workers) else {
-      throw TesseraError(
-        .invalidAttribute, at: "workers", expected: "1 to \(Self.maximumWorkers)",
-        found: "\(workers)")
+    if let workers {
+      guard (1...Self.maximumWorkers).contains(workers) else {
+        throw TesseraError(
+          .invalidAttribute, at: "workers", expected: "1 to \(Self.maximumWorkers)",
+          found: "\(workers)")
+      }
+      self.workers = workers
+    } else {
+      self.workers = try EnvironmentSettings.workerCount()
     }
     try store.add(program.graph)
     var variables: [StoredVariable] = []
@@ -40,7 +44,6 @@ public final class Session: Sendable {
     }
     self.program = program
     self.store = store
-    self.workers = workers
     self.variables = variables
     prepared = PreparedMemory(program.plan)
     idle.withLock { $0.reserveCapacity(16) }

@@ -2,6 +2,8 @@
 /// assigned once.
 public struct Value: Hashable, Sendable {
   package let index: Int
+
+  package init(index: Int) { self.index = index }
 }
 
 /// One application of an operation.

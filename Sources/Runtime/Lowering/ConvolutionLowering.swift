@@ -1,18 +1,21 @@
-import TesseraGraph
+public import TesseraGraph
 import TesseraKernels
 
 // In float32 forward and backward-data were replaced by ``PackedProduct`` when kernels were selected; what arrives here is the
 // reference.
 
 extension Convolution2D: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  func geometry(_ inputs: [TensorType]) -> ConvolutionGeometry {
+    ConvolutionGeometry(x: inputs[0], w: inputs[1], window: window, groups: groups)
+  }
+
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     guard let scalar = context.referenceType else { throw context.unsupported(self) }
     return reference(context, scalar)
   }
 
   private func reference<T: ReferenceScalar>(_ context: KernelContext, _: T.Type) -> NodeKernel {
-    let geometry = ConvolutionGeometry(
-      x: context.inputs[0], w: context.inputs[1], window: window, groups: groups)
+    let geometry = geometry(context.inputs)
     let activation = Activation(activation)
     let hasBias = context.inputs.count > 2
     return T.referenceKernel("conv2d.forward") { arguments in
@@ -30,7 +33,7 @@ extension ConvolutionBackwardData: KernelOperation {
     ConvolutionGeometry(x: output, w: inputs[1], window: window, groups: groups)
   }
 
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     guard let scalar = context.referenceType else { throw context.unsupported(self) }
     return reference(context, scalar)
   }
@@ -49,7 +52,7 @@ extension ConvolutionBackwardData: KernelOperation {
 }
 
 extension ConvolutionBackwardWeights: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let geometry = ConvolutionGeometry(
       x: context.inputs[0], w: context.outputs[0], window: window, groups: groups)
     if let scalar = context.referenceType { return reference(geometry, scalar) }

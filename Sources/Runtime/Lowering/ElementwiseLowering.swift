@@ -1,4 +1,4 @@
-import TesseraGraph
+public import TesseraGraph
 import TesseraKernels
 
 /// The element-wise functions of two tensors of one shape.
@@ -38,25 +38,25 @@ private enum BinaryFunction: String, Sendable {
 }
 
 extension Add: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     try BinaryFunction.add.kernel(context, of: self)
   }
 }
 
 extension Subtract: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     try BinaryFunction.subtract.kernel(context, of: self)
   }
 }
 
 extension Multiply: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     try BinaryFunction.multiply.kernel(context, of: self)
   }
 }
 
 extension Affine: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let count = context.outputs[0].shape.count
     if let scalar = context.referenceType { return reference(count, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
@@ -70,7 +70,7 @@ extension Affine: KernelOperation {
   }
 
   private func reference<T: ReferenceScalar>(_ count: Int, _: T.Type) -> NodeKernel {
-    let (factor, offset) = (T(factor), T(offset))
+    let (factor, offset) = (factor, offset)
     return T.referenceKernel("affine") { arguments in
       Reference.affine(
         count: count, factor: factor, offset: offset, x: arguments.x(0, T.self),
@@ -80,7 +80,7 @@ extension Affine: KernelOperation {
 }
 
 extension Activate: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let count = context.outputs[0].shape.count
     let activation = Activation(function)
     if let scalar = context.referenceType { return reference(count, activation, scalar) }
@@ -104,7 +104,7 @@ extension Activate: KernelOperation {
 }
 
 extension ActivationGradient: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let count = context.outputs[0].shape.count
     let activation = Activation(function)
     if let scalar = context.referenceType { return reference(count, activation, scalar) }
@@ -130,7 +130,7 @@ extension ActivationGradient: KernelOperation {
 }
 
 extension DropoutOperation: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let count = context.outputs[0].shape.count
     if let scalar = context.referenceType { return reference(count, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }

@@ -1,8 +1,8 @@
-import TesseraGraph
+public import TesseraGraph
 import TesseraKernels
 
 extension SoftmaxOperation: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let rows = Rows(context.outputs[0])
     if let scalar = context.referenceType { return reference(rows, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
@@ -25,7 +25,7 @@ extension SoftmaxOperation: KernelOperation {
 }
 
 extension SoftmaxGradient: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let rows = Rows(context.outputs[0])
     if let scalar = context.referenceType { return reference(rows, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
@@ -60,7 +60,7 @@ private struct Rows: Sendable {
 }
 
 extension SoftmaxCrossEntropy: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let rows = Rows(context.inputs[0])
     let location = context.location
     if let scalar = context.referenceType { return reference(rows, location, scalar) }
@@ -119,7 +119,7 @@ private func checkLabels(
 
 extension SoftmaxCrossEntropyGradient: KernelOperation {
   /// Operands: [dloss, probabilities, labels]; the labels were checked by the forward node.
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let rows = Rows(context.outputs[0])
     if let scalar = context.referenceType { return reference(rows, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
@@ -137,18 +137,18 @@ extension SoftmaxCrossEntropyGradient: KernelOperation {
   }
 
   private func reference<T: ReferenceScalar>(_ rows: Rows, _: T.Type) -> NodeKernel {
-    let factor: T = reduction == .mean ? 1 / T(max(1, rows.count)) : 1
+    let factor = reduction == .mean ? 1 / Double(max(1, rows.count)) : 1
     return T.referenceKernel("softmax_cross_entropy.backward") { arguments in
       Reference.softmaxCrossEntropyBackward(
         rows: rows.count, classes: rows.width, probabilities: arguments.x(1, T.self),
-        labels: arguments.x(2, Int32.self), factor: factor * arguments.x(0, T.self).pointee,
+        labels: arguments.x(2, Int32.self), factor: factor * Double(arguments.x(0, T.self).pointee),
         dx: arguments.y(0, T.self))
     }
   }
 }
 
 extension SumAll: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let chunks = Chunks(context.inputs[0].shape.count)
     if let scalar = context.referenceType { return reference(chunks.count, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }

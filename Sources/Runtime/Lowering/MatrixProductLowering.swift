@@ -1,4 +1,4 @@
-import TesseraGraph
+public import TesseraGraph
 import TesseraKernels
 
 extension MatrixProduct: KernelOperation {
@@ -10,7 +10,7 @@ extension MatrixProduct: KernelOperation {
   }
 
   /// The reference; in float32 this node was replaced when kernels were selected.
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     guard let scalar = context.referenceType else { throw context.unsupported(self) }
     return reference(context, scalar)
   }

@@ -1,4 +1,4 @@
-import TesseraGraph
+public import TesseraGraph
 import TesseraKernels
 
 /// Rows of a matrix cut into chunks for a reduction. Their number depends on the sizes only: at most 256 partial results.
@@ -21,7 +21,7 @@ private struct RowChunks: Sendable {
 }
 
 extension ChannelSum: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let chunks = RowChunks(context.inputs[0])
     if let scalar = context.referenceType { return reference(chunks, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
@@ -58,7 +58,7 @@ extension ChannelSum: KernelOperation {
 }
 
 extension BatchNormalization: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let chunks = RowChunks(context.inputs[0])
     if let scalar = context.referenceType { return reference(chunks, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
@@ -98,7 +98,7 @@ extension BatchNormalization: KernelOperation {
   }
 
   private func reference<T: ReferenceScalar>(_ chunks: RowChunks, _: T.Type) -> NodeKernel {
-    let epsilon = T(epsilon)
+    let epsilon = epsilon
     return T.referenceKernel("batch_norm.forward") { arguments in
       Reference.channelMoments(
         rows: chunks.rows, channels: chunks.channels, x: arguments.x(0, T.self),
@@ -113,7 +113,7 @@ extension BatchNormalization: KernelOperation {
 }
 
 extension Normalize: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let chunks = RowChunks(context.inputs[0])
     if let scalar = context.referenceType { return reference(chunks, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
@@ -134,7 +134,7 @@ extension Normalize: KernelOperation {
   }
 
   private func reference<T: ReferenceScalar>(_ chunks: RowChunks, _: T.Type) -> NodeKernel {
-    let epsilon = T(epsilon)
+    let epsilon = epsilon
     return T.referenceKernel("normalize.forward") { arguments in
       Reference.normalize(
         rows: chunks.rows, channels: chunks.channels, x: arguments.x(0, T.self),
@@ -146,13 +146,13 @@ extension Normalize: KernelOperation {
 }
 
 extension BatchNormalizationGradient: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     try NormalizationGradient(epsilon: epsilon, statisticsDependOnX: true).kernel(context, of: self)
   }
 }
 
 extension NormalizeGradient: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     try NormalizationGradient(epsilon: epsilon, statisticsDependOnX: false).kernel(context, of: self)
   }
 }
@@ -219,7 +219,7 @@ private struct NormalizationGradient {
   }
 
   private func reference<T: ReferenceScalar>(_ chunks: RowChunks, _: T.Type) -> NodeKernel {
-    let epsilon = T(epsilon)
+    let epsilon = epsilon
     let statisticsDependOnX = statisticsDependOnX
     return T.referenceKernel("batch_norm.backward") { arguments in
       let (dy, x) = (arguments.x(0, T.self), arguments.x(1, T.self))

@@ -1,8 +1,8 @@
-import TesseraGraph
+public import TesseraGraph
 import TesseraKernels
 
 extension MaxPool2DOperation: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let (x, y) = (context.inputs[0], context.outputs[0])
     let geometry = PoolingGeometry(x: x.shape, y: y.shape, window: window)
     if let scalar = context.referenceType { return reference(geometry, scalar) }
@@ -27,7 +27,7 @@ extension MaxPool2DOperation: KernelOperation {
 }
 
 extension MaxPool2DBackward: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let (dy, dx) = (context.inputs[0], context.outputs[0])
     let geometry = PoolingGeometry(x: dx.shape, y: dy.shape, window: window)
     if let scalar = context.referenceType { return reference(geometry, scalar) }
@@ -53,7 +53,7 @@ extension MaxPool2DBackward: KernelOperation {
 }
 
 extension AveragePool2DOperation: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let (x, y) = (context.inputs[0], context.outputs[0])
     let geometry = PoolingGeometry(x: x.shape, y: y.shape, window: window)
     let countsPadding = countsPadding
@@ -79,7 +79,7 @@ extension AveragePool2DOperation: KernelOperation {
 }
 
 extension AveragePool2DBackward: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let (dy, dx) = (context.inputs[0], context.outputs[0])
     let geometry = PoolingGeometry(x: dx.shape, y: dy.shape, window: window)
     let countsPadding = countsPadding

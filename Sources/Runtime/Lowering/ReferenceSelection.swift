@@ -1,9 +1,8 @@
-import RealModule
 import TesseraGraph
 import TesseraKernels
 
 /// An element type that the reference kernels compute in.
-protocol ReferenceScalar: TensorElement, BinaryFloatingPoint, Real {
+protocol ReferenceScalar: TensorElement, BinaryFloatingPoint {
   /// As in kernel names.
   static var shortName: String { get }
 }

@@ -1,10 +1,10 @@
-import TesseraGraph
+public import TesseraGraph
 import TesseraKernels
 
 extension ReshapeOperation: ViewOperation {}
 
 extension Transpose: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let (input, output) = (context.inputs[0], context.outputs[0])
     let walk = StridedWalk(output.shape, input.shape, permutation)
     let name = "transpose.\(input.element)"
@@ -77,7 +77,7 @@ struct StridedWalk: Sendable {
 }
 
 extension Broadcast: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     switch context.outputs[0].element {
     case .float32: Self.kernel(context, Float.self)
     case .float64: Self.kernel(context, Double.self)
@@ -97,7 +97,7 @@ extension Broadcast: KernelOperation {
 }
 
 extension Convert: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let count = context.outputs[0].shape.count
     switch (context.inputs[0].element, context.outputs[0].element) {
     case (.uint8, .float32) where !context.usesReferenceKernels:

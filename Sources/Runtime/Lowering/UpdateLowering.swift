@@ -1,4 +1,4 @@
-import TesseraGraph
+public import TesseraGraph
 import TesseraKernels
 
 // Updates run in place when they are the commit of a step: input and output are then the variable's own memory. Elsewhere the old
@@ -18,7 +18,7 @@ extension KernelArguments {
 }
 
 extension SGDUpdate: KernelOperation, InPlaceUpdate {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let count = context.inputs[0].shape.count
     if let scalar = context.referenceType { return reference(count, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
@@ -52,7 +52,7 @@ extension SGDUpdate: KernelOperation, InPlaceUpdate {
 }
 
 extension AdamUpdate: KernelOperation, InPlaceUpdate {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let count = context.inputs[0].shape.count
     if let scalar = context.referenceType { return reference(count, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
@@ -84,7 +84,7 @@ extension AdamUpdate: KernelOperation, InPlaceUpdate {
 }
 
 extension Increment: KernelOperation, InPlaceUpdate {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     NodeKernel(name: "increment", taskCount: 1) { _, arguments in
       arguments.y(0, Int64.self).pointee = arguments.x(0, Int64.self).pointee &+ 1
     }
@@ -92,7 +92,7 @@ extension Increment: KernelOperation, InPlaceUpdate {
 }
 
 extension MovingAverage: KernelOperation {
-  package func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     guard let scalar = context.inputs[0].element == .float32 ? Float.self : context.referenceType
     else { throw context.unsupported(self) }
     return plain(context, scalar)

@@ -28,16 +28,14 @@ public struct Machine: Sendable, CustomStringConvertible {
   public let processorName: String
 
   /// The machine as it was when first asked for.
-  public static let current = Machine()
+  public static let current = detected() ?? unknown
 
   /// One worker a usable core.
   public var defaultWorkerCount: Int { max(1, cores.count) }
 
-  private init() {
-    guard let topology = Topology.current, let allowed = ProcessorSet() else {
-      self.init(unknownWithCores: 1)
-      return
-    }
+  /// Nil where hwloc can't say.
+  private static func detected() -> Machine? {
+    guard let topology = Topology.current, let allowed = ProcessorSet() else { return nil }
     let root = hwloc_get_obj_by_type(topology.handle, HWLOC_OBJ_MACHINE, 0)
     let bound = hwloc_get_cpubind(
       topology.handle, allowed.bitmap, Int32(HWLOC_CPUBIND_THREAD.rawValue))
@@ -58,35 +56,24 @@ public struct Machine: Sendable, CustomStringConvertible {
           index: Int(object.pointee.logical_index), processor: Int(processor),
           processorCount: Int(hwloc_bitmap_weight(usable.bitmap)),
           package: topology.ancestorIndex(HWLOC_OBJ_PACKAGE, of: object) ?? 0,
-          numaNode: Self.numaNode(of: object, in: topology),
+          numaNode: numaNode(of: object, in: topology),
           level3: topology.ancestorIndex(HWLOC_OBJ_L3CACHE, of: object) ?? 0))
     }
-    guard let first = objects.first, !cores.isEmpty else {
-      self.init(unknownWithCores: 1)
-      return
-    }
-    self.cores = cores
-    machineCoreCount = objects.count
-    caches = CacheSizes(
-      level1Bytes: topology.cacheBytes(HWLOC_OBJ_L1CACHE, above: first)
-        ?? CacheSizes.typical.level1Bytes,
-      level2Bytes: topology.cacheBytes(HWLOC_OBJ_L2CACHE, above: first)
-        ?? CacheSizes.typical.level2Bytes,
-      level3Bytes: topology.cacheBytes(HWLOC_OBJ_L3CACHE, above: first)
-        ?? CacheSizes.typical.level3Bytes)
-    memoryBytes = root.map { Int($0.pointee.total_memory) } ?? 0
-    processorName = Self.processorName(in: topology)
+    guard let first = objects.first, !cores.isEmpty else { return nil }
+    let typical = CacheSizes.typical
+    return Machine(
+      cores: cores, machineCoreCount: objects.count,
+      caches: CacheSizes(
+        level1Bytes: topology.cacheBytes(HWLOC_OBJ_L1CACHE, above: first) ?? typical.level1Bytes,
+        level2Bytes: topology.cacheBytes(HWLOC_OBJ_L2CACHE, above: first) ?? typical.level2Bytes,
+        level3Bytes: topology.cacheBytes(HWLOC_OBJ_L3CACHE, above: first) ?? typical.level3Bytes),
+      memoryBytes: root.map { Int($0.pointee.total_memory) } ?? 0,
+      processorName: processorName(in: topology))
   }
 
-  private init(unknownWithCores count: Int) {
-    cores = (0..<count).map {
-      Core(index: $0, processor: $0, processorCount: 1, package: 0, numaNode: 0, level3: 0)
-    }
-    machineCoreCount = count
-    caches = .typical
-    memoryBytes = 0
-    processorName = "unknown processor"
-  }
+  private static let unknown = Machine(
+    cores: [Core(index: 0, processor: 0, processorCount: 1, package: 0, numaNode: 0, level3: 0)],
+    machineCoreCount: 1, caches: .typical, memoryBytes: 0, processorName: "unknown processor")
 
   private static func numaNode(of object: UnsafeMutablePointer<hwloc_obj>, in topology: Topology)
     -> Int

@@ -62,7 +62,7 @@ enum InitialValue {
     _ elements: UnsafeMutableBufferPointer<Element>, _ bound: Double,
     _ random: inout PhiloxGenerator, _ convert: (Double) -> Element
   ) {
-    for index in elements.indices { elements[index] = convert(random.uniform(in: -bound..<bound)) }
+    for index in elements.indices { elements[index] = convert(random.uniform(-bound, bound)) }
   }
 
   private static func fillNormal<Element>(

@@ -4,9 +4,9 @@ import TesseraKernels
 /// Turns a graph whose kernels are selected into an execution plan: orders the steps, gives every value its place.
 struct Planner {
   private let graph: Graph
-  private let instructionSet: InstructionSet
-  private let caches: CacheSizes
   private let kernels: any KernelSet.Type
+  private let caches: CacheSizes
+  private let usesReferenceKernels: Bool
 
   private var plan = ExecutionPlan()
   private var nodeKernels: [NodeKernel] = []
@@ -17,26 +17,21 @@ struct Planner {
   /// When a node is computed.
   private enum Phase { case prepare, main, commit }
 
-  static func plan(_ graph: Graph, instructionSet: InstructionSet, caches: CacheSizes)
-    throws(TesseraError) -> ExecutionPlan
-  {
-    guard let kernels = KernelCatalogue.kernels(for: instructionSet) else {
-      throw TesseraError(
-        .unsupported, at: "instruction set", expected: "one that this build has",
-        found: instructionSet.name)
-    }
-    var planner = Planner(graph, instructionSet, caches, kernels)
+  static func plan(
+    _ graph: Graph, kernels: any KernelSet.Type, caches: CacheSizes, usesReferenceKernels: Bool
+  ) throws(TesseraError) -> ExecutionPlan {
+    var planner = Planner(
+      graph: graph, kernels: kernels, caches: caches, usesReferenceKernels: usesReferenceKernels)
     return try planner.makePlan()
   }
 
   private init(
-    _ graph: Graph, _ instructionSet: InstructionSet, _ caches: CacheSizes,
-    _ kernels: any KernelSet.Type
+    graph: Graph, kernels: any KernelSet.Type, caches: CacheSizes, usesReferenceKernels: Bool
   ) {
     self.graph = graph
-    self.instructionSet = instructionSet
-    self.caches = caches
     self.kernels = kernels
+    self.caches = caches
+    self.usesReferenceKernels = usesReferenceKernels
   }
 
   private mutating func makePlan() throws(TesseraError) -> ExecutionPlan {
@@ -64,8 +59,9 @@ struct Planner {
         }
         kernel = try operation.kernel(
           KernelContext(
-            location: node.name, inputs: inputs, outputs: outputs, instructionSet: instructionSet,
-            caches: caches, kernels: kernels))
+            location: node.name, inputs: inputs, outputs: outputs,
+            instructionSet: kernels.instructionSet, caches: caches, kernels: kernels,
+            usesReferenceKernels: usesReferenceKernels))
       }
       nodeKernels.append(kernel)
       plan.nodes.append(

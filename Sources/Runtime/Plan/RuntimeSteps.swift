@@ -2,7 +2,7 @@ import TesseraGraph
 import TesseraKernels
 
 /// An operation whose output is its first input's memory, seen with another shape: it costs nothing.
-package protocol ViewOperation: Operation {}
+protocol ViewOperation: Operation {}
 
 /// An update whose kernel never fails and may write over the variables that its outputs replace, element by element.
 protocol InPlaceUpdate: UpdateOperation {}

@@ -52,19 +52,19 @@ extension Reference {
   @_specialize(where T == Float)
   @_specialize(where T == Double)
   public static func affine<T: BinaryFloatingPoint>(
-    count: Int, factor: Float, offset: Float, x: UnsafePointer<T>, y: UnsafeMutablePointer<T>
+    count: Int, factor: Double, offset: Double, x: UnsafePointer<T>, y: UnsafeMutablePointer<T>
   ) {
-    for i in 0..<count { y[i] = T(Double(factor) * Double(x[i]) + Double(offset)) }
+    for i in 0..<count { y[i] = T(factor * Double(x[i]) + offset) }
   }
 
   /// y = factor * x + offset of bytes.
   @_specialize(where T == Float)
   @_specialize(where T == Double)
   public static func affine<T: BinaryFloatingPoint>(
-    count: Int, factor: Float, offset: Float, bytes: UnsafePointer<UInt8>,
+    count: Int, factor: Double, offset: Double, bytes: UnsafePointer<UInt8>,
     y: UnsafeMutablePointer<T>
   ) {
-    for i in 0..<count { y[i] = T(Double(factor) * Double(bytes[i]) + Double(offset)) }
+    for i in 0..<count { y[i] = T(factor * Double(bytes[i]) + offset) }
   }
 
   @_specialize(where T == Float)

@@ -48,12 +48,12 @@ extension Reference {
   @_specialize(where T == Double)
   public static func softmaxCrossEntropyBackward<T: BinaryFloatingPoint>(
     rows: Int, classes: Int, probabilities: UnsafePointer<T>, labels: UnsafePointer<Int32>,
-    factor: Float, dx: UnsafeMutablePointer<T>
+    factor: Double, dx: UnsafeMutablePointer<T>
   ) {
     for row in 0..<rows {
       for i in 0..<classes {
         let target = i == Int(labels[row]) ? 1.0 : 0
-        dx[row * classes + i] = T((Double(probabilities[row * classes + i]) - target) * Double(factor))
+        dx[row * classes + i] = T((Double(probabilities[row * classes + i]) - target) * factor)
       }
     }
   }

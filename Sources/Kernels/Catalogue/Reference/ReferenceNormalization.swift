@@ -38,11 +38,11 @@ extension Reference {
   @_specialize(where T == Double)
   public static func normalize<T: BinaryFloatingPoint>(
     rows: Int, channels: Int, x: UnsafePointer<T>, mean: UnsafePointer<T>,
-    variance: UnsafePointer<T>, scale: UnsafePointer<T>, shift: UnsafePointer<T>, epsilon: Float,
+    variance: UnsafePointer<T>, scale: UnsafePointer<T>, shift: UnsafePointer<T>, epsilon: Double,
     y: UnsafeMutablePointer<T>
   ) {
     for c in 0..<channels {
-      let deviation = (Double(variance[c]) + Double(epsilon)).squareRoot()
+      let deviation = (Double(variance[c]) + epsilon).squareRoot()
       for i in stride(from: c, to: rows * channels, by: channels) {
         let normalized = (Double(x[i]) - Double(mean[c])) / deviation
         y[i] = T(normalized * Double(scale[c]) + Double(shift[c]))
@@ -55,11 +55,11 @@ extension Reference {
   @_specialize(where T == Double)
   public static func normalizationGradients<T: BinaryFloatingPoint>(
     rows: Int, channels: Int, x: UnsafePointer<T>, dy: UnsafePointer<T>, mean: UnsafePointer<T>,
-    variance: UnsafePointer<T>, epsilon: Float, dscale: UnsafeMutablePointer<T>,
+    variance: UnsafePointer<T>, epsilon: Double, dscale: UnsafeMutablePointer<T>,
     dshift: UnsafeMutablePointer<T>
   ) {
     for c in 0..<channels {
-      let deviation = (Double(variance[c]) + Double(epsilon)).squareRoot()
+      let deviation = (Double(variance[c]) + epsilon).squareRoot()
       var (sum, product) = (0.0, 0.0)
       for i in stride(from: c, to: rows * channels, by: channels) {
         sum += Double(dy[i])
@@ -76,10 +76,10 @@ extension Reference {
   public static func normalizeBackward<T: BinaryFloatingPoint>(
     rows: Int, channels: Int, x: UnsafePointer<T>, dy: UnsafePointer<T>, mean: UnsafePointer<T>,
     variance: UnsafePointer<T>, scale: UnsafePointer<T>, dscale: UnsafePointer<T>,
-    dshift: UnsafePointer<T>, epsilon: Float, dx: UnsafeMutablePointer<T>
+    dshift: UnsafePointer<T>, epsilon: Double, dx: UnsafeMutablePointer<T>
   ) {
     for c in 0..<channels {
-      let deviation = (Double(variance[c]) + Double(epsilon)).squareRoot()
+      let deviation = (Double(variance[c]) + epsilon).squareRoot()
       let (meanDelta, meanProduct) = (Double(dshift[c]) / Double(rows), Double(dscale[c]) / Double(rows))
       for i in stride(from: c, to: rows * channels, by: channels) {
         let normalized = (Double(x[i]) - Double(mean[c])) / deviation
@@ -94,10 +94,10 @@ extension Reference {
   @_specialize(where T == Double)
   public static func normalizeBackwardFrozen<T: BinaryFloatingPoint>(
     rows: Int, channels: Int, dy: UnsafePointer<T>, variance: UnsafePointer<T>,
-    scale: UnsafePointer<T>, epsilon: Float, dx: UnsafeMutablePointer<T>
+    scale: UnsafePointer<T>, epsilon: Double, dx: UnsafeMutablePointer<T>
   ) {
     for c in 0..<channels {
-      let deviation = (Double(variance[c]) + Double(epsilon)).squareRoot()
+      let deviation = (Double(variance[c]) + epsilon).squareRoot()
       for i in stride(from: c, to: rows * channels, by: channels) {
         dx[i] = T(Double(dy[i]) * Double(scale[c]) / deviation)
       }
