@@ -78,7 +78,8 @@ struct ByteStream: ~Copyable {
     let known = size.map { max(0, $0 - offset) }
     while bytes.count < count {
       let start = bytes.count
-      let step = min(count - start, known ?? max(1 << 16, start))
+      // At least one, which finds the end of a stream that has none left.
+      let step = min(count - start, max(1, known ?? max(1 << 16, start)))
       bytes.append(contentsOf: repeatElement(0, count: step))
       let filled = try bytes.withUnsafeMutableBufferPointer { all throws(TesseraError) in
         try read(into: UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: all[start...])))

@@ -32,10 +32,10 @@ import Testing
       let bytes = GuardedBuffer((0..<count).map { UInt8(truncatingIfNeeded: $0 * 37) })
       let y = GuardedBuffer<Float>.poisoned(count)
       var expected = [Double](repeating: 0, count: count)
-      Reference.affine(count: count, factor: factor, offset: offset, x: x.doubles, y: &expected)
+      Reference.affine(count: count, factor: Double(factor), offset: Double(offset), x: x.doubles, y: &expected)
       kernels.affine(count: count, factor: factor, offset: offset, x: x.pointer, y: y.pointer)
       expectClose(y.values, expected, "affine \(set) \(count)") { _ in gamma(2) * (300 / 255 + 0.4) }
-      Reference.affine(count: count, factor: factor, offset: offset, bytes: bytes.pointer, y: &expected)
+      Reference.affine(count: count, factor: Double(factor), offset: Double(offset), bytes: bytes.pointer, y: &expected)
       kernels.affine(count: count, factor: factor, offset: offset, bytes: bytes.pointer, y: y.pointer)
       expectClose(y.values, expected, "affine bytes \(set) \(count)") { _ in gamma(2) * 1.4 }
     }

@@ -122,7 +122,7 @@ import Testing
       Reference.normalize(
         rows: 5, channels: channels, x: problem.x.doubles, mean: problem.mean.doubles,
         variance: problem.variance.doubles, scale: problem.scale.doubles,
-        shift: problem.shift.doubles, epsilon: Self.epsilon, y: &expected)
+        shift: problem.shift.doubles, epsilon: Double(Self.epsilon), y: &expected)
       kernels.normalize(
         rows: 5, channels: channels, x: problem.x.pointer, mean: problem.mean.pointer,
         variance: problem.variance.pointer, scale: problem.scale.pointer,
@@ -146,7 +146,7 @@ import Testing
         var dshift = dscale
         Reference.normalizationGradients(
           rows: rows, channels: channels, x: problem.x.doubles, dy: problem.dy.doubles,
-          mean: problem.mean.doubles, variance: problem.variance.doubles, epsilon: Self.epsilon,
+          mean: problem.mean.doubles, variance: problem.variance.doubles, epsilon: Double(Self.epsilon),
           dscale: &dscale, dshift: &dshift)
         kernels.normalizationGradientSums(
           rows: rows, channels: channels, x: problem.x.pointer, dy: problem.dy.pointer,
@@ -168,7 +168,7 @@ import Testing
           rows: rows, channels: channels, x: problem.x.doubles, dy: problem.dy.doubles,
           mean: problem.mean.doubles, variance: problem.variance.doubles,
           scale: problem.scale.doubles, dscale: scaleSums.map(Double.init),
-          dshift: shiftSums.map(Double.init), epsilon: Self.epsilon, dx: &expected)
+          dshift: shiftSums.map(Double.init), epsilon: Double(Self.epsilon), dx: &expected)
         kernels.normalizeBackward(
           rows: rows, totalRows: rows, channels: channels, x: problem.x.pointer,
           dy: problem.dy.pointer, mean: problem.mean.pointer, variance: problem.variance.pointer,
@@ -194,7 +194,7 @@ import Testing
       var expected = [Double](repeating: 0, count: dx.count)
       Reference.normalizeBackwardFrozen(
         rows: 3, channels: channels, dy: problem.dy.doubles, variance: problem.variance.doubles,
-        scale: problem.scale.doubles, epsilon: Self.epsilon, dx: &expected)
+        scale: problem.scale.doubles, epsilon: Double(Self.epsilon), dx: &expected)
       kernels.normalizeBackwardFrozen(
         rows: 3, channels: channels, dy: problem.dy.pointer, variance: problem.variance.pointer,
         scale: problem.scale.pointer, epsilon: Self.epsilon, dx: dx.pointer)

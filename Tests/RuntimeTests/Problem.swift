@@ -25,7 +25,7 @@ struct TestRandom: RandomNumberGenerator {
 
   /// Unit normal, rounded to Float so that float32 and float64 programs see the same number.
   mutating func normal() -> Double {
-    let u = (Double(next() >> 11) + 1) / 9_007_199_254_740_993
+    let u = (Double(next() >> 11) + 1) / 9_007_199_254_740_994
     let v = Double(next() >> 11) / 9_007_199_254_740_992
     return Double(Float((-2 * log(u)).squareRoot() * cos(2 * .pi * v)))
   }
