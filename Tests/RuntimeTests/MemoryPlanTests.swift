@@ -1,4 +1,4 @@
-@testable import TesseraRuntime
+import TesseraRuntime
 import Testing
 
 @Suite struct MemoryPlanTests {

@@ -1,21 +1,25 @@
 /// Where each temporary value lies in the arena: an offset for every interval of steps in which it is alive, so that no two
 /// values that live at the same time overlap. Peak bytes are known before the first run.
-public struct MemoryPlan: Sendable {
+package struct MemoryPlan: Sendable {
   /// A value alive from the step that writes it to the last that reads it, both included.
-  struct Interval: Sendable {
-    var byteCount: Int
-    var firstStep: Int
-    var lastStep: Int
+  package struct Interval: Sendable {
+    package var byteCount: Int
+    package var firstStep: Int
+    package var lastStep: Int
+
+    package init(byteCount: Int, firstStep: Int, lastStep: Int) {
+      (self.byteCount, self.firstStep, self.lastStep) = (byteCount, firstStep, lastStep)
+    }
   }
 
   /// Offsets in bytes, one an interval, multiples of ``AlignedMemory/alignment``.
-  let offsets: [Int]
+  package let offsets: [Int]
   /// Bytes of the arena.
-  public let arenaByteCount: Int
+  package let arenaByteCount: Int
 
   /// Places large values first, each at the lowest offset that is free during its whole life (greedy by size: Pisarchyk and
   /// Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020).
-  init(_ intervals: [Interval]) {
+  package init(_ intervals: [Interval]) {
     var offsets = [Int](repeating: 0, count: intervals.count)
     var placed: [(offset: Int, end: Int, interval: Interval)] = []
     var arena = 0
@@ -43,7 +47,7 @@ public struct MemoryPlan: Sendable {
     arenaByteCount = arena
   }
 
-  static func aligned(_ byteCount: Int) -> Int {
+  package static func aligned(_ byteCount: Int) -> Int {
     let alignment = AlignedMemory.alignment
     // A value of no bytes gets an address of its own too.
     return (max(byteCount, 1) + alignment - 1) / alignment * alignment
