@@ -44,6 +44,8 @@ let package = Package(
   products: [
     .library(name: "Tessera", targets: ["Tessera"]),
     .library(name: "TesseraData", targets: ["TesseraData"]),
+    .library(name: "TesseraNetworks", targets: ["TesseraNetworks"]),
+    .executable(name: "engine-bench", targets: ["engine-bench"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -82,6 +84,17 @@ let package = Package(
     .target(
       name: "TesseraData", dependencies: ["TesseraGraph", "CZlib", "CDigits"], path: "Sources/Data",
       swiftSettings: strict),
+    .target(
+      name: "TesseraNetworks", dependencies: ["Tessera"], path: "Sources/Networks",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "engine-bench",
+      dependencies: [
+        "Tessera", "TesseraData", "TesseraNetworks", "TesseraKernels",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "Sources/EngineBench", swiftSettings: strict),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .testTarget(
       name: "RuntimeTests", dependencies: ["Tessera", "TesseraKernels", "CAllocationCounter"],

@@ -17,6 +17,9 @@ public final class ModelBuilder {
   /// The type of images, weights and everything computed from them.
   public let element: ElementType
 
+  /// Paths of the layers that have nodes of their own, in the order of the graph. Names of nodes begin with their layer's.
+  public private(set) var layerNames: [String] = []
+
   private var path: [String] = []
   /// How many layers of each kind were named automatically, by path.
   private var kindCounts: [String: Int] = [:]
@@ -121,6 +124,7 @@ public final class ModelBuilder {
   public func apply(_ operation: any Operation, _ inputs: [Value], name suffix: String? = nil)
     throws(TesseraError) -> Value
   {
+    if layerNames.last != name() { layerNames.append(name()) }
     let outputs = try graph.add(operation, inputs, name: name(suffix))
     guard let output = outputs.first else {
       throw TesseraError(

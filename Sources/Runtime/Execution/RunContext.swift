@@ -7,7 +7,6 @@ import TesseraGraph
 final class RunContext: @unchecked Sendable {
   let plan: ExecutionPlan
   let progress: StepProgress
-  /// One duration a step in nanoseconds, written by profiled runs only.
   private let arena: AlignedMemory
   private let scratch: AlignedMemory
   private let scratchStride: Int
@@ -21,6 +20,10 @@ final class RunContext: @unchecked Sendable {
   private let boundOperands: [(operand: Int, isInput: Bool, index: Int)]
   private(set) var inputs: [UnsafeRawBufferPointer?]
   private(set) var outputs: [UnsafeMutableRawBufferPointer]
+
+  /// When each step was finished, in nanoseconds, if the run is profiled: written by the worker that finished it.
+  private let finishedAt: UnsafeMutablePointer<UInt64>
+  private var startedAt: UInt64?
 
   private let hasFailed = Atomic<Bool>(false)
   private let failure = Mutex<TesseraError?>(nil)
@@ -69,9 +72,14 @@ final class RunContext: @unchecked Sendable {
     }
     self.firstOperand = firstOperand
     self.boundOperands = boundOperands
+    finishedAt = .allocate(capacity: max(1, plan.steps.count))
+    finishedAt.initialize(repeating: 0, count: plan.steps.count)
   }
 
-  deinit { operands.deallocate() }
+  deinit {
+    operands.deallocate()
+    finishedAt.deallocate()
+  }
 
   // MARK: Before a run
 
@@ -85,7 +93,9 @@ final class RunContext: @unchecked Sendable {
   }
 
   /// Makes everything ready: all inputs are bound.
-  func begin(isSkipped: (Int) -> Bool) {
+  func begin(isProfiled: Bool, isSkipped: (Int) -> Bool) {
+    startedAt = isProfiled ? DispatchTime.now().uptimeNanoseconds : nil
+    if isProfiled { finishedAt.update(repeating: 0, count: plan.steps.count) }
     for (operand, isInput, index) in boundOperands {
       let count = operands[operand].count
       let base =
@@ -124,7 +134,9 @@ final class RunContext: @unchecked Sendable {
         }
         share = share + 1 == progress.workers ? 0 : share + 1
       }
-      if finished > 0 { progress.finish(step, tasks: finished) }
+      if finished > 0, progress.finish(step, tasks: finished), startedAt != nil {
+        finishedAt[step] = DispatchTime.now().uptimeNanoseconds
+      }
       var wait = Wait()
       while !progress.isFinished(step) {
         if hasFailed.load(ordering: .relaxed) { return }
@@ -174,6 +186,13 @@ final class RunContext: @unchecked Sendable {
 
   var didPublish: Bool { hasPublished.load(ordering: .relaxed) }
   var didBeginCommit: Bool { hasBegunCommit.load(ordering: .relaxed) }
+
+  /// Of a run that was profiled.
+  func profile() -> RunProfile {
+    RunProfile(
+      plan, finishedAt: Array(UnsafeBufferPointer(start: finishedAt, count: plan.steps.count)),
+      startedAt: startedAt ?? 0)
+  }
 
   /// The first error of the run, if there was one.
   func takeFailure() -> TesseraError? {

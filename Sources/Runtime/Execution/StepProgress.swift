@@ -51,9 +51,11 @@ final class StepProgress: @unchecked Sendable {
   }
 
   /// What the tasks wrote is visible to whoever sees the step finished.
+  /// - Returns: whether these were the step's last.
   @inline(__always)
-  func finish(_ step: Int, tasks: Int) {
-    done(step).pointee.wrappingAdd(tasks, ordering: .acquiringAndReleasing)
+  func finish(_ step: Int, tasks: Int) -> Bool {
+    let done = done(step).pointee.wrappingAdd(tasks, ordering: .acquiringAndReleasing).newValue
+    return done == taskCounts[step]
   }
 
   @inline(__always)

@@ -1,0 +1,111 @@
+import ArgumentParser
+import Foundation
+import Tessera
+import TesseraKernels
+
+struct LayersCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "layers", abstract: "Times convolution layers, one by one.",
+    discussion: """
+      best_ms is the best of five window means of 0.1 s after a warm-up, median_ms is over single calls. Forward includes the \
+      bias and uses prepared weights; backward-data prepares them in each call; backward-weights includes the bias' gradient. \
+      prepare_ms is the preparation alone. Percentages refer to the multiply-add peak of the same instruction set and number \
+      of workers, measured first.
+      """)
+
+  @Option(
+    help: ArgumentHelp(
+      "CSV file with the columns \(LayerProblem.columns.joined(separator: ",")).",
+      valueName: "file"))
+  var layers: String?
+
+  @Option(help: "forward, backward-data, backward-weights or all.")
+  var pass = "all"
+
+  @OptionGroup var machine: MachineOptions
+
+  @Flag(help: "Compare results with double precision: max_error = max|y - ref| / max|ref|.")
+  var verify = false
+
+  @Option(help: "text or json.")
+  var format: OutputFormat = .text
+
+  func validate() throws {
+    guard pass == "all" || LayerPass(rawValue: pass) != nil else {
+      throw ValidationError(
+        "--pass: expected forward, backward-data, backward-weights or all, found \"\(pass)\"")
+    }
+  }
+
+  func run() throws {
+    let problems = try LayerProblem.parse(text(), source: layers ?? "default layers")
+    let passes = LayerPass(rawValue: pass).map { [$0] } ?? LayerPass.allCases
+    let workers = try machine.resolvedWorkers()
+    let options = try machine.programOptions()
+    let peak = PeakMeasurement(
+      instructionSet: try machine.resolvedInstructionSet(), workers: workers)
+    if format == .text {
+      printLine(
+        "\(peak.instructionSet), \(workers) worker\(workers == 1 ? "" : "s"): "
+          + "peak \(Format.fixed(peak.gflops, 1)) GFLOP/s")
+      printLine(LayerLine.header(verify: verify))
+    }
+    for problem in problems {
+      for pass in passes {
+        let benchmark = try LayerBenchmark(
+          problem, pass, workers: workers, options: options, seed: 1)
+        let result = try benchmark.measure(peak: peak, verifies: verify)
+        switch format {
+        case .json: try printJSON(result)
+        case .text: printLine(LayerLine.text(result))
+        }
+      }
+    }
+  }
+
+  private func text() throws(TesseraError) -> String {
+    guard let layers else { return LayerProblem.defaults }
+    do {
+      return String(decoding: try Data(contentsOf: URL(fileURLWithPath: layers)), as: UTF8.self)
+    } catch {
+      throw TesseraError(
+        .invalidFile, at: layers, expected: "a readable file", found: error.localizedDescription)
+    }
+  }
+}
+
+/// One result in at most 80 columns; the kernel's name goes to JSON only.
+private enum LayerLine {
+  static func header(verify: Bool) -> String {
+    line("layer", "pass", "best ms", "median", "GFLOP/s", "% peak", "prep ms")
+      + (verify ? "    error" : "")
+  }
+
+  static func text(_ result: LayerResult) -> String {
+    let pass =
+      switch LayerPass(rawValue: result.pass) {
+      case .backwardData: "bwd-data"
+      case .backwardWeights: "bwd-weights"
+      default: result.pass
+      }
+    return line(
+      result.name, pass, Format.milliseconds(result.bestMs * 1e-3),
+      Format.milliseconds(result.medianMs * 1e-3), Format.fixed(result.gflops, 1),
+      Format.fixed(result.percentOfPeak, 1), Format.milliseconds(result.prepareMs * 1e-3))
+      + (result.maxError.map { "  " + String(format: "%.1e", $0) } ?? "")
+  }
+
+  private static func line(
+    _ name: String, _ pass: String, _ best: String, _ median: String, _ gflops: String,
+    _ percent: String, _ prepare: String
+  ) -> String {
+    func left(_ text: String, _ width: Int) -> String {
+      text + String(repeating: " ", count: max(0, width - text.count))
+    }
+    func right(_ text: String, _ width: Int) -> String {
+      String(repeating: " ", count: max(1, width - text.count)) + text
+    }
+    return left(String(name.prefix(19)), 20) + left(pass, 12) + right(best, 8) + right(median, 8)
+      + right(gflops, 8) + right(percent, 7) + right(prepare, 8)
+  }
+}

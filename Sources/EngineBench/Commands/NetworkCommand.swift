@@ -1,0 +1,64 @@
+import ArgumentParser
+import Tessera
+import TesseraNetworks
+
+struct NetworkCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "network", abstract: "Times a whole network: inference or training steps.",
+    discussion: """
+      Networks: \(NetworkCatalogue.all.map { "\($0.name) (\($0.summary))" }.joined(separator: ", ")).
+      best_ms is the best of five window means, median_ms is over single calls. A training step is the forward pass in \
+      training mode, the mean softmax cross-entropy on one fixed batch, the backward pass and SGD with learning rate 0.01 and \
+      momentum 0.9. The checksum is of the outputs, or of all parameters after three steps.
+      """)
+
+  @Argument(help: "The network's name.")
+  var network: String
+
+  @Option(help: "Images a batch.")
+  var batch = 16
+
+  @Option(help: "inference or training.")
+  var mode: NetworkMode = .inference
+
+  @OptionGroup var machine: MachineOptions
+
+  @Option(help: "Seed of weights, images and labels.")
+  var seed: UInt64 = 0
+
+  @Option(help: "Seconds to measure, cut into five windows.")
+  var duration = 1.5
+
+  @Option(help: "text or json.")
+  var format: OutputFormat = .text
+
+  func validate() throws {
+    guard (1...1 << 20).contains(batch) else {
+      throw ValidationError("--batch: expected 1 to \(1 << 20), found \(batch)")
+    }
+    guard duration > 0, duration <= 86_400 else {
+      throw ValidationError("--duration: expected seconds above 0, at most a day, found \(duration)")
+    }
+    do throws(TesseraError) {
+      _ = try NetworkCatalogue.network(named: network)
+    } catch {
+      throw ValidationError("\(error)")
+    }
+  }
+
+  func run() throws {
+    let benchmark = try NetworkBenchmark(
+      NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: seed,
+      workers: machine.resolvedWorkers(), options: machine.programOptions())
+    let result = try benchmark.measure(window: duration / 5)
+    switch format {
+    case .json: try printJSON(result)
+    case .text:
+      printLine("\(network), batch \(batch), \(mode.rawValue), \(result.workers) workers")
+      printLine("best              \(Format.milliseconds(result.bestMs * 1e-3)) ms")
+      printLine("median            \(Format.milliseconds(result.medianMs * 1e-3)) ms")
+      printLine("images a second   \(Format.grouped(result.imagesPerSecond))")
+      printLine("checksum          \(result.checksum)")
+    }
+  }
+}

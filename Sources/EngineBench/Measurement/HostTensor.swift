@@ -1,0 +1,49 @@
+import Dispatch
+import TesseraKernels
+
+/// Elements in a host's own memory, as an embedder has them. It stays where it is while runs read and write it.
+final class HostTensor<Element: BitwiseCopyable>: @unchecked Sendable {
+  let elements: UnsafeMutableBufferPointer<Element>
+
+  private init(count: Int) {
+    // A cache line; an empty tensor has an address too.
+    let raw = UnsafeMutableRawPointer.allocate(
+      byteCount: max(1, count) * MemoryLayout<Element>.stride, alignment: 64)
+    elements = UnsafeMutableBufferPointer(
+      start: raw.bindMemory(to: Element.self, capacity: max(1, count)), count: count)
+  }
+
+  convenience init(_ count: Int, _ element: (Int) -> Element) {
+    self.init(count: count)
+    for index in elements.indices { elements.initializeElement(at: index, to: element(index)) }
+  }
+
+  var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(elements) }
+
+  /// The bytes of the first `count` elements.
+  func bytes(_ count: Int) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(rebasing: bytes[..<(count * MemoryLayout<Element>.stride)])
+  }
+
+  var pointer: UnsafePointer<Element> {
+    // Allocated with room for at least one element.
+    UnsafePointer(elements.baseAddress.unsafelyUnwrapped)
+  }
+
+  deinit { elements.baseAddress?.deallocate() }
+}
+
+extension HostTensor<Float> {
+  /// Unit-normal numbers that depend on seed and position only.
+  static func normal(_ count: Int, seed: UInt64) -> HostTensor {
+    let tensor = HostTensor(count: count)
+    let chunk = 1 << 16
+    DispatchQueue.concurrentPerform(iterations: (count + chunk - 1) / chunk) { part in
+      var random = PhiloxGenerator(seed: seed, stream: UInt64(part))
+      for index in part * chunk..<min(count, (part + 1) * chunk) {
+        tensor.elements.initializeElement(at: index, to: Float(random.normal()))
+      }
+    }
+    return tensor
+  }
+}

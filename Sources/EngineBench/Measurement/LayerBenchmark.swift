@@ -1,0 +1,144 @@
+import ArgumentParser
+import Tessera
+import TesseraKernels
+
+/// The three computations of a convolution layer.
+enum LayerPass: String, CaseIterable, ExpressibleByArgument {
+  case forward
+  case backwardData = "backward-data"
+  case backwardWeights = "backward-weights"
+}
+
+/// One line of the report.
+struct LayerResult: Encodable {
+  let name: String
+  let pass: String
+  let algorithm: String
+  let isa: String
+  let workers: Int
+  let bestMs: Double
+  let medianMs: Double
+  let gflops: Double
+  let percentOfPeak: Double
+  let prepareMs: Double
+  let maxError: Double?
+
+  enum CodingKeys: String, CodingKey {
+    case name, pass, algorithm, isa, workers, gflops
+    case bestMs = "best_ms"
+    case medianMs = "median_ms"
+    case percentOfPeak = "percent_of_peak"
+    case prepareMs = "prepare_ms"
+    case maxError = "max_error"
+  }
+}
+
+/// One pass of one layer as a program of its own, with operands in the caller's memory.
+///
+/// Forward includes the bias and uses weights prepared before; backward-data prepares them in every run, since they change each
+/// step; backward-weights includes the bias' gradient.
+final class LayerBenchmark: Sendable {
+  let problem: LayerProblem
+  let pass: LayerPass
+  let x: HostTensor<Float>
+  let w: HostTensor<Float>
+  let bias: HostTensor<Float>
+  let dy: HostTensor<Float>
+  private let session: Session
+  private let inputs: [(name: String, tensor: HostTensor<Float>)]
+  /// The pass' result, and behind it the bias' gradient.
+  private let outputs: [(name: String, tensor: HostTensor<Float>)]
+
+  init(_ problem: LayerProblem, _ pass: LayerPass, workers: Int, options: Program.Options, seed: UInt64)
+    throws(TesseraError)
+  {
+    self.problem = problem
+    self.pass = pass
+    let g = problem.geometry
+    x = .normal(pass == .backwardData ? 0 : g.xCount, seed: seed)
+    w = .normal(pass == .backwardWeights ? 0 : g.weightCount, seed: seed &+ 1)
+    bias = .normal(g.k, seed: seed &+ 2)
+    dy = .normal(pass == .forward ? 0 : g.yCount, seed: seed &+ 3)
+    let xType = TensorType([g.n, g.h, g.w, g.c])
+    let wType = TensorType([g.r, g.s, g.channelsPerGroup, g.k])
+    let dyType = TensorType([g.n, g.p, g.q, g.k])
+    var graph = Graph()
+    let store = ParameterStore()
+    switch pass {
+    case .forward:
+      let operands = [
+        try graph.addInput("x", xType),
+        try graph.addVariable(Variable(name: "w", type: wType)),
+        try graph.addVariable(Variable(name: "b", type: TensorType([g.k]))),
+      ]
+      let y = try graph.add(
+        Convolution2D(window: problem.window, groups: g.groups), operands, name: problem.name)
+      try graph.addOutput("y", y[0])
+      inputs = [("x", x)]
+      outputs = [("y", HostTensor(g.yCount) { _ in 0 })]
+    case .backwardData:
+      let dx = try graph.apply(
+        ConvolutionBackwardData(
+          window: problem.window, groups: g.groups, inputHeight: g.h, inputWidth: g.w),
+        try graph.addInput("dy", dyType), try graph.addInput("w", wType), name: problem.name)
+      try graph.addOutput("dx", dx)
+      inputs = [("dy", dy), ("w", w)]
+      outputs = [("dx", HostTensor(g.xCount) { _ in 0 })]
+    case .backwardWeights:
+      let (x, dy) = (try graph.addInput("x", xType), try graph.addInput("dy", dyType))
+      let dw = try graph.apply(
+        ConvolutionBackwardWeights(window: problem.window, groups: g.groups), x, dy,
+        name: problem.name)
+      try graph.addOutput("dw", dw)
+      try graph.addOutput("db", graph.apply(ChannelSum(), dy, name: "bias"))
+      inputs = [("x", self.x), ("dy", self.dy)]
+      outputs = [("dw", HostTensor(g.weightCount) { _ in 0 }), ("db", HostTensor(g.k) { _ in 0 })]
+    }
+    session = try Session(Program(graph, options: options), store: store, workers: workers)
+    if pass == .forward { try writeWeights() }
+  }
+
+  var result: HostTensor<Float> { outputs[0].tensor }
+
+  func run() throws(TesseraError) { try session.run(bind) }
+
+  func measure(peak: PeakMeasurement, verifies: Bool) throws -> LayerResult {
+    let timing = try Timing(window: 0.1) { try run() }
+    let gflops = problem.geometry.flops / timing.bestSeconds * 1e-9
+    return LayerResult(
+      name: problem.name, pass: pass.rawValue, algorithm: algorithm,
+      isa: session.program.instructionSet.name, workers: session.workers,
+      bestMs: timing.bestSeconds * 1e3, medianMs: timing.medianSeconds * 1e3, gflops: gflops,
+      percentOfPeak: 100 * gflops / peak.gflops, prepareMs: try prepareSeconds() * 1e3,
+      maxError: verifies ? LayerVerification.maximumError(self) : nil)
+  }
+
+  private var algorithm: String {
+    session.program.kernelSummary.first { $0.node == problem.name }?.kernel ?? ""
+  }
+
+  private func bind(_ call: borrowing RunBindings) throws(TesseraError) {
+    for (name, tensor) in inputs { try call.setInput(name, UnsafeRawBufferPointer(tensor.bytes)) }
+    for (name, tensor) in outputs { try call.setOutput(name, tensor.bytes) }
+  }
+
+  private func writeWeights() throws(TesseraError) {
+    let g = problem.geometry
+    try session.store.set([
+      "w": Tensor(
+        TensorType([g.r, g.s, g.channelsPerGroup, g.k]), bytes: UnsafeRawBufferPointer(w.bytes)),
+      "b": Tensor(TensorType([g.k]), bytes: UnsafeRawBufferPointer(bias.bytes)),
+    ])
+  }
+
+  /// The best time of bringing the weights into the kernel's order, of five.
+  private func prepareSeconds() throws(TesseraError) -> Double {
+    var best = Double.infinity
+    for _ in 0..<5 {
+      if pass == .forward { try writeWeights() }
+      let packing = try session.profile(bind).entries.filter { $0.kernel.hasPrefix("pack.") }
+      best = min(best, packing.reduce(0) { $0 + $1.seconds })
+    }
+    return best
+  }
+}

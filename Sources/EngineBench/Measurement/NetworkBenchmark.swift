@@ -1,0 +1,120 @@
+import ArgumentParser
+import Tessera
+import TesseraKernels
+import TesseraNetworks
+
+enum NetworkMode: String, CaseIterable, ExpressibleByArgument {
+  case inference, training
+}
+
+/// One line of the report.
+struct NetworkResult: Encodable {
+  let network: String
+  let batch: Int
+  let mode: String
+  let isa: String
+  let workers: Int
+  let bestMs: Double
+  let medianMs: Double
+  let imagesPerSecond: Double
+  let checksum: String
+
+  enum CodingKeys: String, CodingKey {
+    case network, batch, mode, isa, workers, checksum
+    case bestMs = "best_ms"
+    case medianMs = "median_ms"
+    case imagesPerSecond = "images_per_second"
+  }
+}
+
+/// A network on one fixed, seeded batch.
+final class NetworkBenchmark {
+  private let network: Network
+  private let batch: Int
+  private let mode: NetworkMode
+  private let images: HostTensor<Float>
+  private let labels: HostTensor<Int32>
+  private let output: HostTensor<Float>
+  private let learningRate = HostTensor<Float>(1) { _ in 0.01 }
+  private let session: Session
+
+  init(
+    _ network: Network, batch: Int, mode: NetworkMode, seed: UInt64, workers: Int,
+    options: Program.Options
+  ) throws(TesseraError) {
+    self.network = network
+    self.batch = batch
+    self.mode = mode
+    images = .normal(batch * network.inputShape.count, seed: seed)
+    var random = PhiloxGenerator(seed: seed, stream: StableHash.fnv1a("labels"))
+    labels = HostTensor(batch) { _ in Int32(random.next() % UInt64(network.classes)) }
+    output = HostTensor(batch * network.classes) { _ in 0 }
+    let store = ParameterStore(seed: seed)
+    switch mode {
+    case .inference:
+      session = try Session(
+        Program(network.model.graph(batch: batch), options: options), store: store, workers: workers
+      )
+    case .training:
+      session = try Trainer(
+        model: network.model, batch: batch, loss: .softmaxCrossEntropy(),
+        optimizer: .sgd(momentum: 0.9), store: store, options: options, workers: workers
+      ).session
+    }
+  }
+
+  func measure(window: Double) throws -> NetworkResult {
+    let checksum = try self.checksum()
+    let timing = try Timing(window: window) { try run() }
+    return NetworkResult(
+      network: network.name, batch: batch, mode: mode.rawValue,
+      isa: session.program.instructionSet.name, workers: session.workers,
+      bestMs: timing.bestSeconds * 1e3, medianMs: timing.medianSeconds * 1e3,
+      imagesPerSecond: Double(batch) / timing.bestSeconds, checksum: checksum)
+  }
+
+  /// Where the time of one inference or training step goes.
+  func profile() throws(TesseraError) -> RunProfile { try session.profile(bind) }
+
+  private func run() throws(TesseraError) { try session.run(bind) }
+
+  private func bind(_ call: borrowing RunBindings) throws(TesseraError) {
+    try call.setInput("input", UnsafeRawBufferPointer(images.bytes))
+    try call.setOutput("output", output.bytes)
+    if mode == .training {
+      try call.setInput("target", UnsafeRawBufferPointer(labels.bytes))
+      try call.setInput(
+        TrainingGraph.defaultLearningRateName, UnsafeRawBufferPointer(learningRate.bytes))
+    }
+  }
+
+  /// Of the outputs, or of all parameters after the first three steps.
+  private func checksum() throws(TesseraError) -> String {
+    var checksum = Checksum()
+    switch mode {
+    case .inference:
+      try run()
+      checksum.add(UnsafeRawBufferPointer(output.bytes))
+    case .training:
+      for _ in 0..<3 { try run() }
+      for (_, tensor) in session.store.snapshot().sorted(by: { $0.key < $1.key }) {
+        tensor.withUnsafeBytes { checksum.add($0) }
+      }
+    }
+    return checksum.description
+  }
+}
+
+/// FNV-1a, 64 bits (Fowler, Noll and Vo), over the bytes added.
+struct Checksum: CustomStringConvertible {
+  private var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+
+  mutating func add(_ bytes: UnsafeRawBufferPointer) {
+    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+  }
+
+  var description: String {
+    let digits = String(hash, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}

@@ -1,0 +1,62 @@
+import Dispatch
+public import TesseraKernels
+
+/// What a number of workers can do at best, measured: the figures that percentages of peak refer to.
+public struct PeakMeasurement: Sendable {
+  public let instructionSet: InstructionSet
+  public let workers: Int
+  /// 10^9 floating-point operations a second, of multiply-adds on registers.
+  public let gflops: Double
+  /// 10^9 bytes a second, read from memory beyond the caches.
+  public let readGigabytesPerSecond: Double
+
+  /// Measures for about half a second: the best of several short runs, since others can only slow one down.
+  public init(instructionSet: InstructionSet, workers: Int) {
+    self.instructionSet = instructionSet
+    self.workers = workers
+    let kernels = KernelCatalogue.kernels(for: instructionSet)
+    guard let kernels, KernelCatalogue.supported.contains(instructionSet) else {
+      (gflops, readGigabytesPerSecond) = (0, 0)
+      return
+    }
+    gflops = Self.best(workers: workers, runs: 8) { _, sink in
+      kernels.multiplyAddLoop(iterations: 400_000, sink: sink)
+    }
+    // Several times the last-level cache in all, so that little of it is still there in the next run.
+    let total = max(4 * Machine.current.caches.level3Bytes, 128 << 20)
+    let count = max(1 << 20, total / workers / MemoryLayout<Float>.stride)
+    let memory = (0..<workers).map { _ in
+      AlignedMemory(byteCount: count * MemoryLayout<Float>.stride)
+    }
+    readGigabytesPerSecond = Self.best(workers: workers, runs: 5) { worker, sink in
+      let x = memory[worker].base.assumingMemoryBound(to: Float.self)
+      sink.pointee = kernels.readLoop(count: count, x: x)
+      return Double(count * MemoryLayout<Float>.stride)
+    }
+  }
+
+  /// The best rate of several runs, in 10^9 a second of what `body` returns the amount of.
+  private static func best(
+    workers: Int, runs: Int,
+    _ body: @escaping @Sendable (_ worker: Int, _ sink: UnsafeMutablePointer<Float>) -> Double
+  ) -> Double {
+    let amounts = AlignedMemory(byteCount: workers * AlignedMemory.alignment)
+    var best = 0.0
+    for _ in 0..<runs {
+      let start = DispatchTime.now().uptimeNanoseconds
+      Team.perform(workers: workers) { worker, processor in
+        let binding = processor.flatMap { ThreadBinding(toProcessor: $0) }
+        let line = amounts.base + worker * AlignedMemory.alignment
+        let amount = body(worker, (line + 64).assumingMemoryBound(to: Float.self))
+        line.storeBytes(of: amount, as: Double.self)
+        _ = consume binding
+      }
+      let nanoseconds = max(1, DispatchTime.now().uptimeNanoseconds - start)
+      let amount = (0..<workers).reduce(0.0) {
+        $0 + (amounts.base + $1 * AlignedMemory.alignment).load(as: Double.self)
+      }
+      best = max(best, amount / Double(nanoseconds))
+    }
+    return best
+  }
+}
