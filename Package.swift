@@ -100,6 +100,8 @@ let package = Package(
       name: "RuntimeTests", dependencies: ["Tessera", "TesseraKernels", "CAllocationCounter"],
       swiftSettings: strict),
     .testTarget(
+      name: "EngineBenchTests", dependencies: ["engine-bench"], swiftSettings: strict),
+    .testTarget(
       name: "DataTests", dependencies: ["TesseraData", "TesseraGraph", "CZlib"],
       swiftSettings: strict),
     .testTarget(

@@ -17,9 +17,8 @@ struct LayerProblem {
   static func parse(_ text: String, source: String) throws(TesseraError) -> [LayerProblem] {
     var positions: [String: Int]?
     var problems: [LayerProblem] = []
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-    for (index, raw) in lines.enumerated() {
-      let line = raw.hasSuffix("\r") ? raw.dropLast() : raw
+    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    for (index, line) in lines.enumerated() {
       if line.allSatisfy(\.isWhitespace) { continue }
       let location = "\(source):\(index + 1)"
       let cells = line.split(separator: ",", omittingEmptySubsequences: false)

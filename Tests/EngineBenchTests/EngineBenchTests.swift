@@ -1,0 +1,153 @@
+import Foundation
+import Testing
+
+// The built command as its user runs it. Exit codes: 0, 1 for what went wrong, 64 for a wrong command line (sysexits.h).
+
+@Suite(.serialized) struct EngineBenchTests {
+  static let header = "name,n,c,h,w,k,r,s,stride,pad,dil,groups\n"
+
+  @Test func theMainJobTrainsTheDigits() throws {
+    let result = try engineBench()
+    #expect(result.status == 0)
+    #expect(result.output.contains("workers"))
+    #expect(result.output.contains("GFLOP/s"))
+    #expect(result.output.contains("GB/s"))
+    let line = try #require(result.lines.first { $0.hasPrefix("test accuracy ") })
+    let match = try #require(line.wholeMatch(of: /test accuracy (\d+\.\d\d) %/))
+    #expect(try #require(Double(match.1)) >= 97)
+    #expect(result.output.contains("forward ms"))
+    #expect(result.output.contains("backward ms"))
+    #expect(result.lines.contains { $0.hasPrefix("conv2d_1 ") })
+    #expect(result.lines.allSatisfy { $0.count <= 80 })
+  }
+
+  @Test func trainingEndsWithTheAccuracyWhateverTheWorkers() throws {
+    let last = try ["1", "2", "3"].map { workers in
+      let result = try engineBench(
+        "train", "--epochs", "2", "--batch", "100", "--seed", "3", "--workers", workers)
+      #expect(result.status == 0, "\(result.errors)")
+      return try #require(result.lines.last)
+    }
+    #expect(last[0].wholeMatch(of: /test accuracy \d+\.\d\d %/) != nil)
+    #expect(Set(last).count == 1)
+  }
+
+  @Test func topologyNamesWhatWasChosen() throws {
+    let result = try engineBench("topology", "--workers", "3", "--isa", "baseline")
+    #expect(result.status == 0)
+    #expect(result.lines.contains { $0.hasPrefix("workers") && $0.contains(" 3") })
+    #expect(result.lines.contains { $0.hasPrefix("instruction set") && $0.contains("baseline") })
+  }
+
+  /// Options overrule the environment.
+  @Test func theEnvironmentSaysWhatOptionsDont() throws {
+    let environment = ["TESSERA_ISA": "baseline", "TESSERA_WORKERS": "2"]
+    func workersAndISA(_ result: CommandResult) throws -> String {
+      let object = try #require(try result.objects().first)
+      return "\(object["workers"] ?? "") \(object["isa"] ?? "")"
+    }
+    let byEnvironment = try engineBench(
+      "network", "digits_cnn", "--duration", "0.01", "--format", "json", environment: environment)
+    #expect(try workersAndISA(byEnvironment) == "2 baseline")
+    let overruled = try engineBench(
+      "network", "digits_cnn", "--duration", "0.01", "--format", "json", "--workers", "1", "--isa", "baseline",
+      environment: ["TESSERA_ISA": "nonsense", "TESSERA_WORKERS": "-7"])
+    #expect(try workersAndISA(overruled) == "1 baseline")
+  }
+
+  @Test(arguments: ["inference", "training"])
+  func checksumsDependOnSeedAndProblemOnly(mode: String) throws {
+    func run(_ workers: String, _ duration: String, seed: String = "5") throws -> [String: Any] {
+      let result = try engineBench(
+        "network", "digits_cnn", "--batch", "6", "--mode", mode, "--workers", workers, "--seed", seed,
+        "--duration", duration, "--format", "json")
+      #expect(result.status == 0, "\(result.errors)")
+      return try #require(try result.objects().first)
+    }
+    let first = try run("1", "0.01")
+    let keys = ["network", "batch", "mode", "workers", "best_ms", "median_ms", "images_per_second", "checksum"]
+    for key in keys { #expect(first[key] != nil, "\(key)") }
+    let checksum = try #require(first["checksum"] as? String)
+    for workers in ["1", "2", "5"] {
+      #expect(try run(workers, "0.1")["checksum"] as? String == checksum)
+    }
+    #expect(try run("2", "0.01", seed: "6")["checksum"] as? String != checksum)
+  }
+
+  @Test func layersAreTimedAndVerified() throws {
+    let rows = Self.header + "odd,2,7,13,11,9,3,2,2,1,2,1\n\n  grouped , 1,8,5,5,12,3,3,1,1,1,4\r\n"
+    try withFile(rows) { path in
+      let result = try engineBench("layers", "--layers", path, "--verify", "--workers", "2", "--format", "json")
+      #expect(result.status == 0, "\(result.errors)")
+      let objects = try result.objects()
+      #expect(objects.map { $0["name"] as? String } == ["odd", "odd", "odd", "grouped", "grouped", "grouped"])
+      #expect(objects.prefix(3).map { $0["pass"] as? String } == ["forward", "backward-data", "backward-weights"])
+      for object in objects {
+        for key in ["best_ms", "median_ms", "gflops", "percent_of_peak"] {
+          #expect(try #require(object[key] as? Double) > 0, "\(key)")
+        }
+        #expect(object["prepare_ms"] is Double)
+        #expect(object["workers"] as? Int == 2)
+        #expect((object["algorithm"] as? String)?.isEmpty == false)
+        // Sums of at most 63 products in single precision.
+        #expect(try #require(object["max_error"] as? Double) < 1e-5)
+      }
+      let forward = try engineBench("layers", "--layers", path, "--pass", "forward")
+      #expect(forward.lines.filter { $0.hasPrefix("odd") }.count == 1)
+      #expect(forward.lines.allSatisfy { $0.count <= 80 })
+    }
+  }
+
+  /// Rows below the header, and what the error must hold.
+  static let badRows: [(rows: String, fragment: String)] = [
+    ("", "at least one layer"),
+    ("a,1,2", ":2"),
+    ("a,1,1,1,1,1,1,1,1,0,1,1\nb,1,1,x,1,1,1,1,1,0,1,1", ":3, column h"),
+    ("a,1,1,1,1,1,0,1,1,0,1,1", ":2, column r"),
+    ("a,1,1,1,1,1,1,1,-1,0,1,1", ":2, column stride"),
+    ("a,1,3,4,4,4,1,1,1,0,1,2", ":2"),
+    ("a,1,1,2,2,1,3,3,1,0,1,1", ":2"),
+    ("a,9999999,9999999,9999999,9999999,1,1,1,1,0,1,1", ":2"),
+    ("a,1,1,1,1,1,1,1,1,0,1,1,77", ":2"),
+  ]
+
+  @Test(arguments: badRows) func badRowsNameTheirLine(rows: String, fragment: String) throws {
+    try expectUnreadable(Self.header + rows, fragment)
+  }
+
+  @Test func badHeadersAreErrors() throws {
+    try expectUnreadable("", "columns")
+    try expectUnreadable("name,n\n", ":1")
+  }
+
+  private func expectUnreadable(_ text: String, _ fragment: String) throws {
+    try withFile(text) { path in
+      let result = try engineBench("layers", "--layers", path)
+      #expect(result.status == 1)
+      #expect(result.errors.contains(fragment), "\(result.errors)")
+      #expect(result.errors.contains("expected"), "\(result.errors)")
+    }
+  }
+
+  @Test func whatIsWrongIsSaid() throws {
+    func expectFailure(_ status: Int32, _ fragments: [String], _ result: CommandResult) {
+      #expect(result.status == status)
+      for fragment in fragments { #expect(result.errors.contains(fragment), "\(result.errors)") }
+    }
+    expectFailure(64, ["one of mnist_cnn", "found \"mnist_cn\""], try engineBench("network", "mnist_cn"))
+    expectFailure(64, ["--workers", "found 0"], try engineBench("topology", "--workers", "0"))
+    expectFailure(64, ["--isa", "baseline", "sse9"], try engineBench("topology", "--isa", "sse9"))
+    expectFailure(64, ["--batch", "found 0"], try engineBench("network", "mnist_cnn", "--batch", "0"))
+    expectFailure(64, ["--epochs"], try engineBench("train", "--epochs", "0"))
+    expectFailure(64, ["--pass"], try engineBench("layers", "--pass", "sideways"))
+    expectFailure(64, ["--data"], try engineBench("train", "--dataset", "mnist"))
+    expectFailure(64, ["dance"], try engineBench("dance"))
+    expectFailure(1, ["/no/such", "expected"], try engineBench("train", "--dataset", "cifar10", "--data", "/no/such"))
+    expectFailure(1, ["/no/such.csv"], try engineBench("layers", "--layers", "/no/such.csv"))
+    expectFailure(1, ["images of [32, 32, 3]", "[8, 8, 1]"], try engineBench("train", "--network", "cifar_cnn"))
+    expectFailure(
+      1, ["TESSERA_WORKERS", "many"], try engineBench("topology", environment: ["TESSERA_WORKERS": "many"]))
+    expectFailure(1, ["TESSERA_ISA", "sse9"], try engineBench("topology", environment: ["TESSERA_ISA": "sse9"]))
+    #expect(try engineBench("--help").status == 0)
+  }
+}
