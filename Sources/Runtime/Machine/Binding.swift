@@ -14,9 +14,13 @@ struct ThreadBinding: ~Copyable {
     guard let topology = Topology.current, let saved = ProcessorSet(), let target = ProcessorSet()
     else { return nil }
     let flags = Int32(HWLOC_CPUBIND_THREAD.rawValue)
-    guard hwloc_get_cpubind(topology.handle, saved.bitmap, flags) == 0 else { return nil }
     hwloc_bitmap_only(target.bitmap, UInt32(processor))
-    guard hwloc_set_cpubind(topology.handle, target.bitmap, flags) == 0 else { return nil }
+    guard hwloc_get_cpubind(topology.handle, saved.bitmap, flags) == 0,
+      hwloc_set_cpubind(topology.handle, target.bitmap, flags) == 0
+    else {
+      RuntimeLog.bindingRefused
+      return nil
+    }
     self.topology = topology
     self.saved = saved
   }

@@ -28,7 +28,11 @@ public struct Machine: Sendable, CustomStringConvertible {
   public let processorName: String
 
   /// The machine as it was when first asked for.
-  public static let current = detected() ?? unknown
+  public static let current: Machine = {
+    if let machine = detected() { return machine }
+    RuntimeLog.topologyUnknown
+    return unknown
+  }()
 
   /// One worker a usable core.
   public var defaultWorkerCount: Int { max(1, cores.count) }

@@ -1,0 +1,13 @@
+import Logging
+
+/// What the runtime tells about what the system refused. Nothing here stops a run.
+enum RuntimeLog {
+  static let logger = Logger(label: "tessera.runtime")
+
+  /// Said once a process, by whoever touches it first.
+  static let bindingRefused: Void = logger.notice(
+    "the system refused to bind a worker to a core; runs go on unbound and may be slower")
+
+  static let topologyUnknown: Void = logger.notice(
+    "hwloc found no topology; typical caches and one core are assumed")
+}
