@@ -91,9 +91,5 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "KernelTests", dependencies: ["TesseraKernels"], path: "Tests/KernelTests", swiftSettings: strict),
-    .testTarget(
-      name: "KernelConvolutionTests",
-      dependencies: ["TesseraKernelContract", "CTesseraShims", "TesseraKernelsBaseline"]
-        + vectorTargets.map { .target(name: $0.name) }, swiftSettings: strict),
   ]
 )
