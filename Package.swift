@@ -89,6 +89,7 @@ let package = Package(
     .testTarget(
       name: "DataTests", dependencies: ["TesseraData", "TesseraGraph", "CZlib"],
       swiftSettings: strict),
+    .testTarget(name: "GraphTests", dependencies: ["TesseraGraph"], swiftSettings: strict),
     .testTarget(
       name: "KernelTests", dependencies: ["TesseraKernels"], path: "Tests/KernelTests", swiftSettings: strict),
   ]
