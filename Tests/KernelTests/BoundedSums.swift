@@ -1,15 +1,17 @@
 import TesseraKernels
 import Testing
 
-/// Sums of products in double precision, and what bounds the error of any other order of summation in single precision:
-/// |y' - y| <= gamma(n) sum |term| over n terms (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1).
+/// Sums of products in double precision, and what bounds the error of any other order of summation in single
+/// precision: |y' - y| <= gamma(n) sum |term| over n terms (Higham, "Accuracy and Stability of Numerical Algorithms",
+/// 2002, section 3.1).
 struct BoundedSums {
   let sums: [Double]
-  /// The bound of each sum, with two roundings more than terms: of the product without fused instructions, and of the bias.
+  /// The bound of each sum, with two roundings more than terms: of the product without fused instructions, and of the
+  /// bias.
   let tolerances: [Double]
 
-  /// - Parameter compute: the reference, given how to read its operands. It runs on the elements, on their magnitudes, which
-  ///   gives the sum of the terms' magnitudes, and on ones, which gives the number of the terms.
+  /// - Parameter compute: the reference, given how to read its operands. It runs on the elements, on their magnitudes,
+  ///   which gives the sum of the terms' magnitudes, and on ones, which gives the number of the terms.
   init(count: Int, _ compute: (_ operand: (GuardedBuffer<Float>) -> [Double], _ result: inout [Double]) -> Void) {
     func result(_ read: @escaping (Double) -> Double) -> [Double] {
       var result = [Double](repeating: 0, count: count)

@@ -89,8 +89,8 @@ private let cacheSizes = [
     #expect(dw.values.allSatisfy { $0 == 0 })
   }
 
-  /// Activations are applied to what identity gives, whether in registers or in memory. None stretches distances; 2e-6 is what
-  /// the activation itself may be wrong by.
+  /// Activations are applied to what identity gives, whether in registers or in memory. None stretches distances; 2e-6
+  /// is what the activation itself may be wrong by.
   @Test(arguments: KernelCatalogue.supported)
   func activations(_ set: InstructionSet) throws {
     let kernels = try kernels(of: set)
