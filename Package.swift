@@ -104,11 +104,8 @@ let package = Package(
     .testTarget(
       name: "DataTests", dependencies: ["TesseraData", "TesseraGraph", "CZlib"],
       swiftSettings: strict),
+    .testTarget(name: "GraphTests", dependencies: ["TesseraGraph"], swiftSettings: strict),
     .testTarget(
       name: "KernelTests", dependencies: ["TesseraKernels"], path: "Tests/KernelTests", swiftSettings: strict),
-    .testTarget(
-      name: "KernelConvolutionTests",
-      dependencies: ["TesseraKernelContract", "CTesseraShims", "TesseraKernelsBaseline"]
-        + vectorTargets.map { .target(name: $0.name) }, swiftSettings: strict),
   ]
 )

@@ -27,21 +27,21 @@ func random(_ count: Int, seed: UInt64, _ low: Double = -1, _ high: Double = 1) 
 
 /// Expects |actual - expected| <= tolerance element by element. NaN is expected where the expected value is NaN.
 func expectClose(
-  _ actual: [Float], _ expected: [Double], _ what: String, tolerance: (Int) -> Double
+  _ actual: [Float], _ expected: [Double], _ what: @autoclosure () -> String, tolerance: (Int) -> Double
 ) {
-  #expect(actual.count == expected.count, "\(what)")
+  #expect(actual.count == expected.count, "\(what())")
   for i in actual.indices {
     if expected[i].isNaN && actual[i].isNaN || Double(actual[i]) == expected[i] { continue }
     let error = abs(Double(actual[i]) - expected[i])
     if !(error <= tolerance(i)) {
       Issue.record(
-        "\(what): element \(i) is \(actual[i]), expected \(expected[i]), off by \(error) > \(tolerance(i))")
+        "\(what()): element \(i) is \(actual[i]), expected \(expected[i]), off by \(error) > \(tolerance(i))")
       return
     }
   }
 }
 
 /// Expects the same numbers; NaN equals NaN.
-func expectSame(_ actual: [Float], _ expected: [Float], _ what: String) {
-  expectClose(actual, expected.map(Double.init), what) { _ in 0 }
+func expectSame(_ actual: [Float], _ expected: [Float], _ what: @autoclosure () -> String) {
+  expectClose(actual, expected.map(Double.init), what()) { _ in 0 }
 }

@@ -218,7 +218,7 @@ public struct Graph: Sendable {
 
   // MARK: Pieces
 
-  private func check(_ value: Value, at location: String) throws(TesseraError) {
+  func check(_ value: Value, at location: String) throws(TesseraError) {
     guard types.indices.contains(value.index) else {
       throw TesseraError(
         .notFound, at: location, expected: "a value of this graph", found: "value \(value.index)")

@@ -15,7 +15,8 @@ public struct Window2D: Hashable, Sendable {
   }
 
   /// The window with its padding in elements.
-  /// - Throws: ``TesseraError/Code/invalidAttribute`` for sizes below 1, negative padding, or sizes that overflow.
+  /// - Throws: ``TesseraError/Code/invalidAttribute`` for sizes below 1, negative padding, or sizes that overflow;
+  ///   ``TesseraError/Code/invalidShape`` for such an image.
   public func resolve(height: Int, width: Int, at location: String = "window") throws(TesseraError)
     -> ResolvedWindow2D
   {
@@ -65,20 +66,21 @@ public struct ResolvedWindow2D: Hashable, Sendable, CustomStringConvertible {
     (self.top, self.left, self.bottom, self.right) = (top, left, bottom, right)
   }
 
-  /// - Throws: ``TesseraError/Code/invalidAttribute`` for sizes below 1 or negative padding.
+  /// - Throws: ``TesseraError/Code/invalidAttribute`` for sizes below 1, negative padding, or sizes that overflow.
   public func validate(at location: String) throws(TesseraError) {
     _ = try Axis(
       input: 0, kernel: kernel.y, stride: stride.y, dilation: dilation.y, location: location)
     _ = try Axis(
       input: 0, kernel: kernel.x, stride: stride.x, dilation: dilation.x, location: location)
     try OperandCheck.attribute(
-      min(top, left, bottom, right) >= 0, "padding of 0 or more",
+      min(top, left, bottom, right) >= 0 && max(top, left, bottom, right) <= Axis.limit,
+      "padding of 0 to \(Axis.limit)",
       found: "(\(top), \(left), \(bottom), \(right))", at: location)
   }
 
   /// Positions of the window in each direction: floor((x + pads - (k - 1) d - 1) / stride) + 1.
   /// - Throws: ``TesseraError/Code/shapeMismatch`` if the window is larger than the padded input,
-  ///   ``TesseraError/Code/invalidAttribute`` as ``validate(at:)``.
+  ///   otherwise as ``Window2D/resolve(height:width:at:)``.
   public func outputSize(height: Int, width: Int, at location: String = "window")
     throws(TesseraError) -> Size2D
   {
@@ -99,6 +101,9 @@ public struct ResolvedWindow2D: Hashable, Sendable, CustomStringConvertible {
 
 /// The arithmetic of one direction. No step of it can overflow.
 private struct Axis {
+  /// A quarter of Int leaves room for sums of an image, its padding and a window.
+  static let limit = Int.max / 4
+
   let input: Int
   let stride: Int
   /// (k - 1) d + 1, the elements from the window's first to its last.
@@ -109,14 +114,18 @@ private struct Axis {
     try OperandCheck.attribute(
       kernel >= 1, "a kernel of 1 or more", found: "\(kernel)", at: location)
     try OperandCheck.attribute(
-      stride >= 1, "a stride of 1 or more", found: "\(stride)", at: location)
+      1...Self.limit ~= stride, "a stride of 1 to \(Self.limit)", found: "\(stride)", at: location)
     try OperandCheck.attribute(
       dilation >= 1, "a dilation of 1 or more", found: "\(dilation)", at: location)
     let (reach, overflow) = (kernel - 1).multipliedReportingOverflow(by: dilation)
-    // Half of Int leaves room for the sums below.
     try OperandCheck.attribute(
-      !overflow && reach < Int.max / 4, "a window of at most \(Int.max / 4) elements",
+      !overflow && reach < Self.limit, "a window of at most \(Self.limit) elements",
       found: "kernel \(kernel), dilation \(dilation)", at: location)
+    guard 0...Self.limit ~= input else {
+      throw TesseraError(
+        .invalidShape, at: location, expected: "an image of 0 to \(Self.limit) rows and columns",
+        found: "\(input)")
+    }
     (self.input, self.stride, self.location) = (input, stride, location)
     extent = reach + 1
   }
@@ -130,12 +139,6 @@ private struct Axis {
   }
 
   func positions(before: Int, after: Int, direction: String) throws(TesseraError) -> Int {
-    let limit = Int.max / 4
-    guard input <= limit, before <= limit, after <= limit else {
-      throw TesseraError(
-        .invalidShape, at: location, expected: "at most \(limit) padded \(direction)",
-        found: "\(input) with padding \(before), \(after)")
-    }
     let padded = input + before + after
     guard padded >= extent else {
       throw TesseraError(

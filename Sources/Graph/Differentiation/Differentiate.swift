@@ -7,10 +7,12 @@ extension Graph {
   ///   - loss: a floating-point scalar.
   ///   - values: inputs, variables, or results of nodes.
   /// - Returns: for each value its gradient, or nil if the loss doesn't depend on it.
-  /// - Throws: ``TesseraError/Code/notDifferentiable`` if an operation in between has no gradient, or the loss is no scalar.
+  /// - Throws: ``TesseraError/Code/notDifferentiable`` if an operation in between has no gradient, or the loss is no scalar;
+  ///   ``TesseraError/Code/notFound`` for values that this graph doesn't have.
   public mutating func differentiate(_ loss: Value, withRespectTo values: [Value])
     throws(TesseraError) -> [Value?]
   {
+    for value in [loss] + values { try check(value, at: "gradient") }
     let type = self.type(of: loss)
     guard type.shape == .scalar, type.element.isFloatingPoint else {
       throw TesseraError(

@@ -51,12 +51,11 @@ public struct Conv2D: Layer {
           .shapeMismatch, at: location, expected: "channels and filters that \(groups) groups divide",
           found: "\(channels) channels, \(filters) filters")
       }
+      let window = try window.resolve(height: type.shape[1], width: type.shape[2], at: location)
       let operands = try options.parameters(
         weight: [window.kernel.y, window.kernel.x, channels / groups, filters], bias: filters,
         in: builder)
-      let operation = Convolution2D(
-        window: try window.resolve(height: type.shape[1], width: type.shape[2], at: location),
-        groups: groups)
+      let operation = Convolution2D(window: window, groups: groups)
       return try activation.build(try builder.apply(operation, [x] + operands), in: builder)
     }
   }

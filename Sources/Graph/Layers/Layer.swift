@@ -107,10 +107,6 @@ public struct Shared: Layer {
   public var inputShape: Shape? { layer.inputShape }
 
   public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
-    try builder.sharing { () throws(TesseraError) in
-      try builder.scope(name, kind: "shared") { () throws(TesseraError) in
-        try builder.sharing { () throws(TesseraError) in try layer.build(x, in: builder) }
-      }
-    }
+    try builder.sharing(name) { () throws(TesseraError) in try layer.build(x, in: builder) }
   }
 }

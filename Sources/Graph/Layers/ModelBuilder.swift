@@ -24,8 +24,8 @@ public final class ModelBuilder {
   /// How many layers of each kind were named automatically, by path.
   private var kindCounts: [String: Int] = [:]
   private var usedPaths: Set<String> = []
-  /// Above 0 while a shared layer is applied again: its names are taken already.
-  private var sharingDepth = 0
+  /// The paths that belong to shared layers.
+  private var sharedPaths: Set<String> = []
 
   public init(mode: ModelMode, element: ElementType = .float32) {
     self.mode = mode
@@ -49,7 +49,7 @@ public final class ModelBuilder {
     path.append(name ?? automaticName(kind))
     defer { path.removeLast() }
     let full = self.name()
-    guard usedPaths.insert(full).inserted || sharingDepth > 0 else {
+    guard usedPaths.insert(full).inserted else {
       throw TesseraError(
         .duplicateName, at: full, expected: "a name for each layer, or Shared around both uses",
         found: "two layers by this name")
@@ -57,14 +57,17 @@ public final class ModelBuilder {
     return try body()
   }
 
-  /// Runs `body` with names that may be in use: the layers in it share parameters with an earlier application.
-  func sharing<Result>(_ body: () throws(TesseraError) -> Result) throws(TesseraError) -> Result {
-    sharingDepth += 1
-    defer { sharingDepth -= 1 }
-    // Automatic names begin anew, so that the same layers find the same parameters.
-    let prefix = name() + "/"
-    kindCounts = kindCounts.filter { !$0.key.hasPrefix(prefix) && !$0.key.hasPrefix(name() + ".") }
-    return try body()
+  /// Runs `body` one level deeper, under names that an earlier application of the shared layer may have taken: names at and
+  /// below this level begin anew, so that the same layers find the same parameters.
+  func sharing<Result>(
+    _ name: String, _ body: () throws(TesseraError) -> Result
+  ) throws(TesseraError) -> Result {
+    let shared = self.name(name)
+    if !sharedPaths.insert(shared).inserted {
+      usedPaths = usedPaths.filter { $0 != shared && !$0.hasPrefix(shared + ".") }
+      kindCounts = kindCounts.filter { !$0.key.hasPrefix(shared + "/") && !$0.key.hasPrefix(shared + ".") }
+    }
+    return try scope(name, kind: "shared", body)
   }
 
   private func automaticName(_ kind: String) -> String {

@@ -54,7 +54,7 @@ public struct FuseActivations: GraphPass {
       }
     }
     return try GraphRewriter.rewrite(graph) { (rewriter, node) throws(TesseraError) in
-      if let function = activations[node.outputs[0]],
+      if let output = node.outputs.first, let function = activations[output],
         let fused = (node.operation as? any ActivationFusing)?.fusing(function)
       {
         return try rewriter.graph.add(fused, rewriter.newInputs(of: node), name: node.name)

@@ -34,16 +34,24 @@ public struct LearningRateSchedule: Hashable, Sendable {
     switch rule {
     case .constant: return base
     case .step(let every, let factor):
-      var rate = base
-      // Few decays ever happen; a product needs no power function.
-      for _ in 0..<min(step / every, 1_000) { rate *= factor }
-      return rate
+      return base * Self.power(factor, step / every)
     case .cosine(let steps, let warmUpSteps, let minimum):
       if step < warmUpSteps { return base * Double(step + 1) / Double(warmUpSteps) }
       let length = max(1, steps - warmUpSteps)
       let progress = min(1, Double(step - warmUpSteps) / Double(length))
       return minimum + (base - minimum) * 0.5 * (1 + Self.cosineOfPi(progress))
     }
+  }
+
+  /// factor^exponent by repeated squaring.
+  private static func power(_ factor: Double, _ exponent: Int) -> Double {
+    var (result, square, exponent) = (1.0, factor, exponent)
+    while exponent > 0 {
+      if exponent & 1 == 1 { result *= square }
+      square *= square
+      exponent >>= 1
+    }
+    return result
   }
 
   /// cos(pi t) for t in 0...1, to about 1e-14: half-angle symmetry and a Taylor series, since this module has no mathematics library.

@@ -1,9 +1,9 @@
-import TesseraKernelContract
+import TesseraKernels
 import Testing
 
 /// Geometries from small primes and the neighbours of tile sizes, so that every remainder occurs.
 private func generatedGeometries(count: Int, seed: UInt64) -> [ConvolutionGeometry] {
-  var random = Generator(state: seed)
+  var random = PhiloxGenerator(seed: seed)
   var result: [ConvolutionGeometry] = []
   while result.count < count {
     let groups = random.one(of: [1, 1, 1, 1, 2, 3, 5, 17, 33])
@@ -63,123 +63,121 @@ private let cacheSizes = [
 ]
 
 @Suite struct ConvolutionTests {
-  @Test(arguments: 0..<subjects.count)
-  func generated(subject: Int) {
-    for g in generatedGeometries(count: 350, seed: 2026) { check(subjects[subject].kernels, g) }
+  @Test(arguments: KernelCatalogue.supported)
+  func generated(_ set: InstructionSet) throws {
+    let kernels = try kernels(of: set)
+    for g in generatedGeometries(count: 350, seed: 2026) { check(kernels, g) }
   }
 
-  @Test(arguments: 0..<subjects.count)
-  func chosen(subject: Int) {
-    for g in chosenGeometries { check(subjects[subject].kernels, g) }
+  @Test(arguments: KernelCatalogue.supported)
+  func chosen(_ set: InstructionSet) throws {
+    let kernels = try kernels(of: set)
+    for g in chosenGeometries { check(kernels, g) }
   }
 
-  @Test(arguments: 0..<subjects.count)
-  func noImages(subject: Int) {
-    let kernels = subjects[subject].kernels
+  @Test(arguments: KernelCatalogue.supported)
+  func noImages(_ set: InstructionSet) throws {
+    let kernels = try kernels(of: set)
     let g = ConvolutionGeometry(n: 0, h: 8, w: 8, c: 3, k: 4, r: 3, s: 3)
     #expect(kernels.forwardPlan(g, caches: .typical).taskCount == 0)
     #expect(kernels.backwardDataPlan(g, caches: .typical).taskCount == 0)
     let plan = kernels.weightGradientPlan(g, caches: .typical)
     #expect(plan.taskCount == 0)
-    let dw = GuardedBuffer(g.weightCount)
-    kernels.reduceWeightGradient(
-      plan, tasks: 0..<plan.reduceTaskCount, partials: GuardedBuffer(plan.partialsCount).pointer, dw: dw.pointer)
-    #expect((0..<dw.count).allSatisfy { dw.pointer[$0] == 0 })
+    let partials = GuardedBuffer<Float>.poisoned(plan.partialsCount)
+    let dw = GuardedBuffer<Float>.poisoned(g.weightCount)
+    kernels.reduceWeightGradient(plan, tasks: 0..<plan.reduceTaskCount, partials: partials.pointer, dw: dw.pointer)
+    #expect(dw.values.allSatisfy { $0 == 0 })
   }
 
-  /// Activations are applied to what identity gives, whether in registers or in memory.
-  @Test(arguments: 0..<subjects.count)
-  func activations(subject: Int) {
+  /// Activations are applied to what identity gives, whether in registers or in memory. None stretches distances; 2e-6
+  /// is what the activation itself may be wrong by.
+  @Test(arguments: KernelCatalogue.supported)
+  func activations(_ set: InstructionSet) throws {
+    let kernels = try kernels(of: set)
     let g = ConvolutionGeometry(
       n: 2, h: 9, w: 9, c: 5, k: 37, r: 3, s: 3, padTop: 2, padLeft: 1, padBottom: 1, padRight: 1)
-    var random = Generator(state: 7)
-    let (x, w, bias) = operands(g.xCount, g.weightCount, g.k, &random)
-    var expected = Reference.forward(g, x: x, w: w)
-    for i in expected.indices { expected[i].add(Double(bias.pointer[i % g.k])) }
-    let functions: [(Activation, (Double) -> Double)] = [
-      (.relu, { max($0, 0) }), (.leakyRelu(slope: 0.25), { $0 < 0 ? 0.25 * $0 : $0 }),
-      (.sigmoid, { 1 / (1 + exponential(-$0)) }), (.tanh, { 1 - 2 / (1 + exponential(2 * $0)) }),
-    ]
-    for (activation, function) in functions {
-      let y = convolve(
-        subjects[subject].kernels, subjects[subject].kernels.forwardPlan(g, caches: .typical), input: x, weights: w,
-        bias: bias, activation: activation, count: g.yCount)
-      expectClose(y, expected, slack: 2e-6, "\(activation)", activation: function)
+    var random = PhiloxGenerator(seed: 7)
+    let (x, w, bias) = (random.buffer(g.xCount), random.buffer(g.weightCount), random.buffer(g.k))
+    let bounds = forward(g, x, w, bias)
+    let plan = kernels.forwardPlan(g, caches: .typical)
+    for activation: Activation in [.relu, .leakyRelu(slope: 0.25), .sigmoid, .tanh] {
+      var expected = [Double](repeating: 0, count: g.yCount)
+      Reference.convolutionForward(
+        g, x: x.doubles, w: w.doubles, bias: bias.doubles, activation: activation, y: &expected)
+      let y = convolve(kernels, plan, input: x, weights: w, bias: bias, activation: activation, count: g.yCount)
+      expectClose(y.values, expected, "\(activation) \(set)") { bounds.tolerances[$0] + 2e-6 }
     }
   }
 
-  private func check(_ kernels: any Subject.Type, _ g: ConvolutionGeometry) {
-    var random = Generator(state: UInt64(g.xCount * 31 + g.weightCount))
-    let (x, w, bias) = operands(g.xCount, g.weightCount, g.k, &random)
-    let dy = GuardedBuffer(g.yCount, guardedAt: random.one(of: [.start, .end]))
-    dy.randomize(&random)
-    var forward = Reference.forward(g, x: x, w: w)
-    for i in forward.indices { forward[i].add(Double(bias.pointer[i % g.k])) }
-    let backwardData = Reference.backwardData(g, dy: dy, w: w)
-    let backwardWeights = Reference.backwardWeights(g, x: x, dy: dy)
-
+  private func check(_ kernels: any KernelSet.Type, _ g: ConvolutionGeometry) {
+    var random = PhiloxGenerator(seed: UInt64(g.xCount * 31 + g.weightCount))
+    let (x, w, bias) = (random.buffer(g.xCount), random.buffer(g.weightCount), random.buffer(g.k))
+    let dy = random.buffer(g.yCount)
+    let y = forward(g, x, w, bias)
+    let dx = BoundedSums(count: g.xCount) { operand, dx in
+      Reference.convolutionBackwardData(
+        g, dy: operand(dy), w: operand(w), bias: nil, activation: .identity, dx: &dx)
+    }
+    let dw = BoundedSums(count: g.weightCount) { operand, dw in
+      Reference.convolutionBackwardWeights(g, x: operand(x), dy: operand(dy), dw: &dw)
+    }
     for caches in cacheSizes {
       let forwardPlan = kernels.forwardPlan(g, caches: caches)
       expectClose(
-        convolve(kernels, forwardPlan, input: x, weights: w, bias: bias, count: g.yCount), forward,
+        convolve(kernels, forwardPlan, input: x, weights: w, bias: bias, count: g.yCount), y,
         "\(forwardPlan.name) of \(g)")
       let backwardPlan = kernels.backwardDataPlan(g, caches: caches)
       expectClose(
-        convolve(kernels, backwardPlan, input: dy, weights: w, bias: nil, count: g.xCount), backwardData,
+        convolve(kernels, backwardPlan, input: dy, weights: w, bias: nil, count: g.xCount), dx,
         "\(backwardPlan.name) of \(g)")
-      checkWeightGradient(kernels, g, caches, x: x, dy: dy, expected: backwardWeights)
+      checkWeightGradient(kernels, g, caches, x: x, dy: dy, expected: dw)
+    }
+  }
+
+  private func forward(
+    _ g: ConvolutionGeometry, _ x: GuardedBuffer<Float>, _ w: GuardedBuffer<Float>, _ bias: GuardedBuffer<Float>
+  ) -> BoundedSums {
+    BoundedSums(count: g.yCount) { operand, y in
+      Reference.convolutionForward(
+        g, x: operand(x), w: operand(w), bias: operand(bias), activation: .identity, y: &y)
     }
   }
 
   private func checkWeightGradient(
-    _ kernels: any Subject.Type, _ g: ConvolutionGeometry, _ caches: CacheSizes, x: GuardedBuffer,
-    dy: GuardedBuffer, expected: [BoundedSum]
+    _ kernels: any KernelSet.Type, _ g: ConvolutionGeometry, _ caches: CacheSizes, x: GuardedBuffer<Float>,
+    dy: GuardedBuffer<Float>, expected: BoundedSums
   ) {
     let plan = kernels.weightGradientPlan(g, caches: caches)
-    let partials = GuardedBuffer(plan.partialsCount)
-    let scratch = GuardedBuffer(plan.scratchCount)
+    let partials = GuardedBuffer<Float>.poisoned(plan.partialsCount)
+    let scratch = GuardedBuffer<Float>.poisoned(plan.scratchCount)
     #expect(plan.partialsCount * 4 <= max(32 << 20, 8 * g.weightCount * 4))
     expectIndependentTasks(plan.taskCount, result: partials, "\(plan.name) of \(g)") {
       kernels.accumulateWeightGradient(
         plan, tasks: $0, x: x.pointer, dy: dy.pointer, partials: partials.pointer, scratch: scratch.pointer)
     }
-    let dw = GuardedBuffer(g.weightCount)
+    let dw = GuardedBuffer<Float>.poisoned(g.weightCount)
     expectIndependentTasks(plan.reduceTaskCount, result: dw, "\(plan.name) of \(g)") {
       kernels.reduceWeightGradient(plan, tasks: $0, partials: partials.pointer, dw: dw.pointer)
     }
     expectClose(dw, expected, "\(plan.name) of \(g)")
   }
-}
 
-/// Two operands and a bias of random values.
-func operands(_ a: Int, _ b: Int, _ bias: Int, _ random: inout Generator) -> (
-  GuardedBuffer, GuardedBuffer, GuardedBuffer
-) {
-  let side: GuardedBuffer.Side = random.one(of: [.start, .end])
-  let buffers = (
-    GuardedBuffer(a, guardedAt: side), GuardedBuffer(b, guardedAt: side), GuardedBuffer(bias, guardedAt: side)
-  )
-  buffers.0.randomize(&random)
-  buffers.1.randomize(&random)
-  buffers.2.randomize(&random)
-  return buffers
-}
-
-/// Packs and runs a plan, outputs and buffers full of NaN before.
-func convolve(
-  _ kernels: any Subject.Type, _ plan: ConvolutionPlan, input: GuardedBuffer, weights: GuardedBuffer,
-  bias: GuardedBuffer?, activation: Activation = .identity, count: Int
-) -> GuardedBuffer {
-  let packed = GuardedBuffer(plan.packedCount)
-  expectIndependentTasks(plan.packTaskCount, result: packed, plan.name) {
-    kernels.packWeights(plan, tasks: $0, weights: weights.pointer, packed: packed.pointer)
+  /// Packs and runs a plan, outputs and buffers full of NaN before.
+  private func convolve(
+    _ kernels: any KernelSet.Type, _ plan: ConvolutionPlan, input: GuardedBuffer<Float>,
+    weights: GuardedBuffer<Float>, bias: GuardedBuffer<Float>?, activation: Activation = .identity, count: Int
+  ) -> GuardedBuffer<Float> {
+    let packed = GuardedBuffer<Float>.poisoned(plan.packedCount)
+    expectIndependentTasks(plan.packTaskCount, result: packed, plan.name) {
+      kernels.packWeights(plan, tasks: $0, weights: weights.pointer, packed: packed.pointer)
+    }
+    let output = GuardedBuffer<Float>.poisoned(count)
+    let scratch = GuardedBuffer<Float>.poisoned(plan.scratchCount)
+    expectIndependentTasks(plan.taskCount, result: output, plan.name) {
+      kernels.convolve(
+        plan, tasks: $0, input: input.pointer, packed: packed.pointer, bias: bias.map { UnsafePointer($0.pointer) },
+        activation: activation, output: output.pointer, scratch: scratch.pointer)
+    }
+    return output
   }
-  let output = GuardedBuffer(count)
-  let scratch = GuardedBuffer(plan.scratchCount)
-  expectIndependentTasks(plan.taskCount, result: output, plan.name) {
-    kernels.convolve(
-      plan, tasks: $0, input: input.pointer, packed: packed.pointer, bias: bias.map { UnsafePointer($0.pointer) },
-      activation: activation, output: output.pointer, scratch: scratch.pointer)
-  }
-  return output
 }
