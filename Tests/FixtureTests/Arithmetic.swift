@@ -29,8 +29,9 @@ struct Arithmetic: Sendable, CustomStringConvertible {
     ]
 
   /// Expects a tensor of the fixture's shape and, within the tolerance, of its elements; NaN where it has NaN.
-  /// - Parameter conditioning: the mean of what is normalized, in its deviations. A rounded mean is wrong by u of itself, so
-  ///   normalized elements are wrong by u times `conditioning`. Gradients sum that over the rows, with signs: 2 is room.
+  /// - Parameter conditioning: the mean of what is normalized, in its deviations. A rounded mean is wrong by u of
+  ///   itself, so normalized elements are wrong by u times `conditioning`. Gradients sum that over the rows, with
+  ///   signs: 2 is room.
   func expect(
     _ tensor: Tensor?, _ expected: FixtureArray, _ what: String, conditioning: Double = 0,
     sourceLocation: SourceLocation = #_sourceLocation
