@@ -107,5 +107,11 @@ let package = Package(
     .testTarget(name: "GraphTests", dependencies: ["TesseraGraph"], swiftSettings: strict),
     .testTarget(
       name: "KernelTests", dependencies: ["TesseraKernels"], path: "Tests/KernelTests", swiftSettings: strict),
+    .testTarget(
+      name: "FixtureTests", dependencies: ["Tessera", "TesseraKernels"], swiftSettings: strict),
+    .testTarget(
+      name: "KernelConvolutionTests",
+      dependencies: ["TesseraKernelContract", "CTesseraShims", "TesseraKernelsBaseline"]
+        + vectorTargets.map { .target(name: $0.name) }, swiftSettings: strict),
   ]
 )

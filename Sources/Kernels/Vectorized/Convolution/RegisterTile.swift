@@ -124,7 +124,8 @@ enum RegisterTile<let rows: Int, let vectors: Int> {
 
   @inline(__always)
   static func start(_ task: TileTask) -> Accumulators {
-    var acc = Accumulators(repeating: .init(repeating: .zero))
+    // Not `repeating:`, which isn't inlined for ten rows and more: the address it gets keeps the accumulators in memory.
+    var acc = Accumulators { _ in .init(repeating: .zero) }
     let end = (vectors &- 1) &* lanes
     let last = task.valid &- end
     // Loops over rows have small bodies: one that the compiler doesn't unroll fully would put all accumulators in memory.
