@@ -109,9 +109,5 @@ let package = Package(
       name: "KernelTests", dependencies: ["TesseraKernels"], path: "Tests/KernelTests", swiftSettings: strict),
     .testTarget(
       name: "FixtureTests", dependencies: ["Tessera", "TesseraKernels"], swiftSettings: strict),
-    .testTarget(
-      name: "KernelConvolutionTests",
-      dependencies: ["TesseraKernelContract", "CTesseraShims", "TesseraKernelsBaseline"]
-        + vectorTargets.map { .target(name: $0.name) }, swiftSettings: strict),
   ]
 )
