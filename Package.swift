@@ -5,11 +5,12 @@ import PackageDescription
 // Runtime imports both, everything else imports Runtime. See Docs/Architecture.md.
 
 /// Settings of every Swift target: imports are what a file says, and nothing else.
-let strict: [SwiftSetting] = [
-  .enableUpcomingFeature("MemberImportVisibility"),
-  .enableUpcomingFeature("InternalImportsByDefault"),
-  .enableUpcomingFeature("ExistentialAny"),
-]
+let strict: [SwiftSetting] =
+  [
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+  ] + (Context.environment["TESSERA_WARNINGS"] == "errors" ? [.treatAllWarnings(as: .error)] : [])
 
 /// One kernel source, compiled once for each instruction set (the `Vectorized` links below `Sources/Kernels`).
 func kernelTarget(_ name: String, folder: String, define: String, flags: [String]) -> Target {

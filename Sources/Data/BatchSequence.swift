@@ -73,8 +73,8 @@ public struct Batch: Sendable {
   /// The number of images.
   public var count: Int { images.count }
 
-  /// Copies pixels, [count, height, width, channels], and labels, [count], to the start of the caller's buffers, which may
-  /// be longer.
+  /// Copies pixels, [count, height, width, channels], and labels, [count], to the start of the caller's buffers, which
+  /// may be longer.
   /// - Throws: ``TesseraError`` with code `shapeMismatch` if a buffer is too small; nothing is written then.
   public func fill(
     pixels: inout MutableSpan<UInt8>, labels: inout MutableSpan<Int32>

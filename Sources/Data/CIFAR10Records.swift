@@ -2,8 +2,8 @@ public import TesseraGraph
 
 /// Images and labels from CIFAR-10's binary files (`data_batch_1.bin` and so on).
 ///
-/// A file is a row of records of 3073 bytes: the label (0 to 9), then the 32 x 32 image as three planes, red, green, blue.
-/// Pixels are converted from planes (CHW) to channels last (HWC) as they are read; nothing is scaled.
+/// A file is a row of records of 3073 bytes: the label (0 to 9), then the 32 x 32 image as three planes, red, green,
+/// blue. Pixels are converted from planes (CHW) to channels last (HWC) as they are read; nothing is scaled.
 /// Source: A. Krizhevsky, "Learning multiple layers of features from tiny images" (2009).
 public struct CIFAR10Records: Sendable {
   public static let height = 32
@@ -23,9 +23,10 @@ public struct CIFAR10Records: Sendable {
 
   public init() {}
 
-  /// Appends the records of a file, plain or gzip. After an error the records before the bad one may have been appended.
-  /// - Throws: ``TesseraError`` with code `notFound` if there is no such file, `invalidFile` if it is empty or its size is
-  ///   no multiple of a record's, `invalidData` for a label above 9; each names file and offset.
+  /// Appends the records of a file, plain or gzip. After an error the records before the bad one may have been
+  /// appended.
+  /// - Throws: ``TesseraError`` with code `notFound` if there is no such file, `invalidFile` if it is empty or its size
+  ///   is no multiple of a record's, `invalidData` for a label above 9; each names file and offset.
   public mutating func append(path: String) throws(TesseraError) {
     try append(ByteStream(path: path))
   }

@@ -32,7 +32,8 @@ public enum Datasets: String, CaseIterable, Sendable {
 
   /// 8 x 8 grey handwritten digits, 1437 for training and 360 for testing, embedded in the library.
   /// - Throws: ``TesseraError`` with code `invalidFile` if the embedded bytes are damaged.
-  /// - Source: E. Alpaydin and C. Kaynak (1998), doi:10.24432/C50P49, CC BY 4.0; changes: see `Sources/CDigits/LICENSE.md`.
+  /// - Source: E. Alpaydin and C. Kaynak (1998), doi:10.24432/C50P49, CC BY 4.0; changes: see
+  ///   `Sources/CDigits/LICENSE.md`.
   public static func digits(_ split: Split) throws(TesseraError) -> ImageDataset {
     let images: [UInt8]
     let labels: [UInt8]

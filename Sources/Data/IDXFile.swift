@@ -2,9 +2,9 @@ public import TesseraGraph
 
 /// A tensor of unsigned bytes from an IDX file, the format of MNIST.
 ///
-/// Two bytes 0, the element type (0x08: unsigned byte, the one read here), the rank (1 to 4 here), one big-endian 32-bit
-/// size for each dimension, then the elements with the last index fastest. Files may be compressed with gzip; the content
-/// decides, not the name.
+/// Two bytes 0, the element type (0x08: unsigned byte, the one read here), the rank (1 to 4 here), one big-endian
+/// 32-bit size for each dimension, then the elements with the last index fastest. Files may be compressed with gzip;
+/// the content decides, not the name.
 ///
 /// No more memory is taken than the file can fill, whatever its header claims.
 /// Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
@@ -15,8 +15,9 @@ public struct IDXFile: Sendable {
   public let elements: [UInt8]
 
   /// Reads a file.
-  /// - Throws: ``TesseraError`` with code `notFound` if there is no such file, and `invalidFile`, naming file and offset, if
-  ///   it is empty, truncated, too long, damaged, not an IDX file, or of a type or rank that isn't supported.
+  /// - Throws: ``TesseraError`` with code `notFound` if there is no such file, and `invalidFile`, naming file and
+  ///   offset, if it is empty, truncated, too long, damaged, not an IDX file, or of a type or rank that isn't
+  ///   supported.
   public init(path: String) throws(TesseraError) {
     try self.init(ByteStream(path: path))
   }

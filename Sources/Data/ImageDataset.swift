@@ -20,8 +20,8 @@ public struct ImageDataset: Sendable {
   public var imageSize: Int { height * width * channels }
 
   /// - Throws: ``TesseraError`` with code `invalidShape` if a size or the number of classes isn't positive,
-  ///   `shapeMismatch` if pixels and labels aren't for the same number of images, `invalidData` if there is no image, more
-  ///   than 2^31 - 1, or a label outside 0..<classes.
+  ///   `shapeMismatch` if pixels and labels aren't for the same number of images, `invalidData` if there is no image,
+  ///   more than 2^31 - 1, or a label outside 0..<classes.
   public init(
     name: String, images: [UInt8], labels: [Int32], height: Int, width: Int, channels: Int, classes: Int
   ) throws(TesseraError) {
@@ -62,7 +62,8 @@ public struct ImageDataset: Sendable {
     self.classes = classes
   }
 
-  /// Images of rank 3 ([count, height, width]: one channel) or 4 ([count, height, width, channels]) with labels of rank 1.
+  /// Images of rank 3 ([count, height, width]: one channel) or 4 ([count, height, width, channels]) with labels of rank
+  /// 1.
   /// - Throws: ``TesseraError`` with code `shapeMismatch` for other ranks or differing counts, and as above.
   public init(name: String, images: IDXFile, labels: IDXFile, classes: Int) throws(TesseraError) {
     guard (3...4).contains(images.sizes.count) else {

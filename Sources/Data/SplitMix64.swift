@@ -1,7 +1,7 @@
 /// Steele, Lea and Flood's SplitMix64, the generator behind every shuffle.
 ///
-/// It is written out here, with its own way to a bounded number, so that the order of the images depends on seed and epoch
-/// only and never on the version of a standard library.
+/// It is written out here, with its own way to a bounded number, so that the order of the images depends on seed and
+/// epoch only and never on the version of a standard library.
 ///
 ///     state += 0x9E3779B97F4A7C15;  output = mix(state), mix as below
 ///
@@ -11,7 +11,8 @@ struct SplitMix64 {
 
   init(state: UInt64) { self.state = state }
 
-  /// The stream of one epoch: both numbers go through the mixing function, so neighbouring seeds and epochs share nothing.
+  /// The stream of one epoch: both numbers go through the mixing function, so neighbouring seeds and epochs share
+  /// nothing.
   init(seed: UInt64, epoch: Int) {
     state = Self.mix(Self.mix(seed) &+ UInt64(bitPattern: Int64(epoch)))
   }

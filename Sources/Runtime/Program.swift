@@ -1,8 +1,8 @@
 public import TesseraGraph
 public import TesseraKernels
 
-/// A compiled graph: kernels chosen, steps ordered, memory planned. An immutable value that holds no parameters and no memory of
-/// a run; bind it to a ``ParameterStore`` by a ``Session``.
+/// A compiled graph: kernels chosen, steps ordered, memory planned. An immutable value that holds no parameters and no
+/// memory of a run; bind it to a ``ParameterStore`` by a ``Session``.
 public struct Program: Sendable {
   /// What is computed by whom.
   public struct Options: Hashable, Sendable {
@@ -26,8 +26,8 @@ public struct Program: Sendable {
   let preparedVariables: [Int]
 
   /// Compiles a graph.
-  /// - Throws: ``TesseraError/Code/unsupported`` if an operation or element type has no kernel, or the processor lacks the
-  ///   instruction set.
+  /// - Throws: ``TesseraError/Code/unsupported`` if an operation or element type has no kernel, or the processor lacks
+  ///   the instruction set.
   public init(_ graph: Graph, options: Options = Options()) throws(TesseraError) {
     // Not `??`, whose right side can't throw a typed error.
     if let given = options.instructionSet {

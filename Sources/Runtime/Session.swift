@@ -4,8 +4,8 @@ public import TesseraGraph
 
 /// A program bound to a parameter store and to a number of workers: what is run.
 ///
-/// Any number of threads may run one session, or several on one store, at once; each run has an arena of its own. Results
-/// are bit-identical for any number of workers. In the steady state a run doesn't allocate.
+/// Any number of threads may run one session, or several on one store, at once; each run has an arena of its own.
+/// Results are bit-identical for any number of workers. In the steady state a run doesn't allocate.
 public final class Session: Sendable {
   /// More workers than any machine has cores; a larger number is a mistake.
   public static let maximumWorkers = 4096
@@ -20,8 +20,8 @@ public final class Session: Sendable {
 
   /// Binds a program. Variables that the store doesn't hold yet are added with their initial values.
   /// - Parameter workers: nil: the environment's, or one a usable core. More than there are cores works, and is slower.
-  /// - Throws: ``TesseraError/Code/shapeMismatch`` if the store has a variable of another type by a name of the program's;
-  ///   ``TesseraError/Code/invalidAttribute`` for a number of workers below 1.
+  /// - Throws: ``TesseraError/Code/shapeMismatch`` if the store has a variable of another type by a name of the
+  ///   program's; ``TesseraError/Code/invalidAttribute`` for a number of workers below 1.
   public init(_ program: Program, store: ParameterStore, workers: Int? = nil) throws(TesseraError) {
     if let workers {
       guard (1...Self.maximumWorkers).contains(workers) else {
@@ -53,8 +53,8 @@ public final class Session: Sendable {
 
   /// Runs the program on tensors.
   /// - Returns: every output by its name.
-  /// - Throws: ``TesseraError`` for inputs that are missing, unknown or of another type, and for what a run can find wrong:
-  ///   labels out of range, a loss that isn't finite, a kernel that throws. The parameters are then as before.
+  /// - Throws: ``TesseraError`` for inputs that are missing, unknown or of another type, and for what a run can find
+  ///   wrong: labels out of range, a loss that isn't finite, a kernel that throws. The parameters are then as before.
   public func run(_ inputs: [String: Tensor] = [:]) throws(TesseraError) -> [String: Tensor] {
     for (name, tensor) in inputs {
       guard let input = program.graph.inputs.first(where: { $0.name == name }) else {
@@ -86,8 +86,8 @@ public final class Session: Sendable {
 
   /// Runs the program on the caller's own memory, without a copy.
   ///
-  /// - Parameter bind: says where inputs are and where outputs go. That memory stays valid, and isn't otherwise written, until
-  ///   this function returns. Outputs that aren't bound are computed and dropped.
+  /// - Parameter bind: says where inputs are and where outputs go. That memory stays valid, and isn't otherwise
+  ///   written, until this function returns. Outputs that aren't bound are computed and dropped.
   public func run(_ bind: (borrowing RunBindings) throws(TesseraError) -> Void)
     throws(TesseraError)
   {
@@ -127,8 +127,8 @@ public final class Session: Sendable {
     return result(context)
   }
 
-  /// A training step. Only a step writes while it holds `writing`, so parameters are read without the lock until the commit
-  /// takes it alone.
+  /// A training step. Only a step writes while it holds `writing`, so parameters are read without the lock until the
+  /// commit takes it alone.
   private func runStep(_ context: RunContext, isProfiled: Bool) throws(TesseraError) {
     defer {
       if context.didBeginCommit {
@@ -159,7 +159,8 @@ public struct RunBindings: ~Copyable {
   let context: RunContext
   let graph: Graph
 
-  /// - Throws: ``TesseraError/Code/notFound`` for another name, ``TesseraError/Code/shapeMismatch`` for another number of bytes.
+  /// - Throws: ``TesseraError/Code/notFound`` for another name, ``TesseraError/Code/shapeMismatch`` for another number
+  ///   of bytes.
   public func setInput(_ name: String, _ bytes: UnsafeRawBufferPointer) throws(TesseraError) {
     for (index, input) in graph.inputs.enumerated() where input.name == name {
       try Self.check(bytes.count, graph.type(of: input.value), "input", name)

@@ -1,7 +1,7 @@
 public import TesseraGraph
 
-/// A dense, row-major tensor in host memory that nobody changes: what goes into a run and comes out of it, and what is read
-/// from and written to a parameter store. Copies share storage.
+/// A dense, row-major tensor in host memory that nobody changes: what goes into a run and comes out of it, and what is
+/// read from and written to a parameter store. Copies share storage.
 public struct Tensor: Sendable {
   public let type: TensorType
   package let storage: AlignedMemory

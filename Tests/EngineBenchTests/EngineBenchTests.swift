@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-// The built command as its user runs it. Exit codes: 0, 1 for what went wrong, 64 for a wrong command line (sysexits.h).
+// The built command as its user runs it. Exit codes: 0, 1 for what went wrong, 64 for a wrong command line
+// (sysexits.h).
 
 @Suite(.serialized) struct EngineBenchTests {
   static let header = "name,n,c,h,w,k,r,s,stride,pad,dil,groups\n"

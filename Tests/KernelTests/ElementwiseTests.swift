@@ -41,7 +41,8 @@ import Testing
     }
   }
 
-  /// Pairwise above leaves of 64 vectors: 16 additions in a chain, 2 and at most 4 levels to one number, then one a level.
+  /// Pairwise above leaves of 64 vectors: 16 additions in a chain, 2 and at most 4 levels to one number, then one a
+  /// level.
   @Test(arguments: KernelCatalogue.supported)
   func sum(_ set: InstructionSet) throws {
     let kernels = try kernels(of: set)

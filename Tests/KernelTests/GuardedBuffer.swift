@@ -4,8 +4,8 @@
   import Darwin
 #endif
 
-/// Elements between two pages that may not be touched, so that an access outside them traps: they end where the page behind
-/// begins, or begin where the page before ends.
+/// Elements between two pages that may not be touched, so that an access outside them traps: they end where the page
+/// behind begins, or begin where the page before ends.
 /// Bind it to a name while its pointer is in use: a temporary is gone before the call that takes its pointer.
 final class GuardedBuffer<Element: BitwiseCopyable> {
   let pointer: UnsafeMutablePointer<Element>

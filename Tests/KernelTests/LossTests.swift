@@ -4,8 +4,8 @@ import Testing
 @Suite struct LossTests {
   static let rows = 3
 
-  /// What exp(x - max) / sum may be wrong by: the argument's rounding, two units of exp, the sum's additions, the division.
-  /// Below the normal numbers the result may be 0.
+  /// What exp(x - max) / sum may be wrong by: the argument's rounding, two units of exp, the sum's additions, the
+  /// division. Below the normal numbers the result may be 0.
   static func tolerance(_ probability: Double, distance: Double, classes: Int) -> Double {
     probability * (unitRoundoff * distance + gamma(classes + 12)) + Double(Float.leastNormalMagnitude)
   }
@@ -42,7 +42,8 @@ import Testing
     }
   }
 
-  /// Loss of a certain right answer, of a certain wrong one, and of equal logits: log(classes), which tests log over its range.
+  /// Loss of a certain right answer, of a certain wrong one, and of equal logits: log(classes), which tests log over
+  /// its range.
   @Test(arguments: KernelCatalogue.supported)
   func knownLosses(_ set: InstructionSet) throws {
     let kernels = try kernels(of: set)

@@ -41,8 +41,9 @@ import Testing
     }
   }
 
-  /// Chunks of 50 rows, the last shorter, combined; with mean 0 and with mean 1e4 and deviation 1, where a difference of
-  /// squares would leave nothing. Deviations from a shift near the mean are exact, so the error doesn't know the mean.
+  /// Chunks of 50 rows, the last shorter, combined; with mean 0 and with mean 1e4 and deviation 1, where a difference
+  /// of squares would leave nothing. Deviations from a shift near the mean are exact, so the error doesn't know the
+  /// mean.
   @Test(arguments: KernelCatalogue.supported, [0.0, 1e4])
   func moments(_ set: InstructionSet, center: Double) throws {
     let kernels = try kernels(of: set)
@@ -111,7 +112,8 @@ import Testing
     }
   }
 
-  /// Roundings in a row: the difference, variance + epsilon, its root, the reciprocal, the factor, and the multiply-add's two.
+  /// Roundings in a row: the difference, variance + epsilon, its root, the reciprocal, the factor, and the
+  /// multiply-add's two.
   @Test(arguments: KernelCatalogue.supported)
   func normalize(_ set: InstructionSet) throws {
     let kernels = try kernels(of: set)

@@ -125,7 +125,8 @@ import Testing
     #expect(y == [8, 5, 4, 8, 9, 8, 9, 9, 7])
   }
 
-  /// A lecture's example of 4 x 4 with its mask [1, 2, 9, 10]. It numbers elements from 0, column by column, outputs too.
+  /// A lecture's example of 4 x 4 with its mask [1, 2, 9, 10]. It numbers elements from 0, column by column, outputs
+  /// too.
   @Test(arguments: KernelCatalogue.supported)
   func fourByFourExample(_ set: InstructionSet) throws {
     let kernels = try kernels(of: set)

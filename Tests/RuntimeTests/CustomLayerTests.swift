@@ -2,7 +2,8 @@ import Tessera
 import TesseraKernels
 import Testing
 
-// What Docs/CustomLayers.md shows: layers and operations that a host adds without touching the package. Only public API here.
+// What Docs/CustomLayers.md shows: layers and operations that a host adds without touching the package. Only public API
+// here.
 
 /// Composed from existing operations: y = x * sigmoid(x). Its gradient follows from theirs.
 struct Swish: Layer {

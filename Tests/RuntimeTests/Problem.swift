@@ -33,8 +33,8 @@ struct TestRandom: RandomNumberGenerator {
   mutating func normals(_ count: Int) -> [Double] { (0..<count).map { _ in normal() } }
 }
 
-/// A function of tensors with a differentiable result, posed to the engine: built as a graph with all its gradients, in any
-/// element type, on any instruction set.
+/// A function of tensors with a differentiable result, posed to the engine: built as a graph with all its gradients, in
+/// any element type, on any instruction set.
 struct Problem: Sendable, CustomStringConvertible {
   var description: String
   /// Shapes of the floating-point operands.

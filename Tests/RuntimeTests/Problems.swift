@@ -6,7 +6,8 @@ enum Problems {
 
   static let convolutions: [Problem] = (0..<(isShort ? 12 : 90)).compactMap { convolution(seed: $0) }
 
-  /// A random convolution: odd sizes, one-wide images, strides beyond the window, dilation, padding of any side, groups.
+  /// A random convolution: odd sizes, one-wide images, strides beyond the window, dilation, padding of any side,
+  /// groups.
   static func convolution(seed: Int) -> Problem? {
     var random = TestRandom(UInt64(1000 + seed))
     let kernel = Size2D(y: random.int(1...4), x: random.int(1...4))

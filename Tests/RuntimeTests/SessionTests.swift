@@ -46,12 +46,15 @@ import Testing
     #expect(right.load(ordering: .relaxed) == 100)
   }
 
-  /// In the steady state neither inference nor a training step allocates. One worker: the system's thread pool isn't ours to count.
-  /// Without optimisation closures and existentials are allocated where the optimiser removes them.
+  /// In the steady state neither inference nor a training step allocates. One worker: the system's thread pool isn't
+  /// ours to count. Without optimisation closures and existentials are allocated where the optimiser removes them.
   private static var isOptimized: Bool {
     var result = true
     // An assertion's condition is evaluated in debug builds only.
-    assert({ result = false; return true }())
+    assert(
+      {
+        result = false; return true
+      }())
     return result
   }
 
@@ -84,7 +87,8 @@ import Testing
       }
     }
     for _ in 0..<3 { try runBoth() }
-    // Other threads of the test process may allocate meanwhile: one quiet round of several is enough to show that ours don't.
+    // Other threads of the test process may allocate meanwhile: one quiet round of several is enough to show that ours
+    // don't.
     var fewest = UInt64.max
     for _ in 0..<20 {
       let before = allocation_counter_count()

@@ -121,8 +121,8 @@ struct Batch {
     #expect(bytes() != before)
   }
 
-  /// A reader sees the parameters before a step or after it, never between: with one learning rate and constant gradients, all
-  /// weights of this model are equal at any time.
+  /// A reader sees the parameters before a step or after it, never between: with one learning rate and constant
+  /// gradients, all weights of this model are equal at any time.
   @Test func readersNeverSeeHalfAStep() throws {
     var graph = Graph()
     let x = try graph.addInput("input", TensorType([1]))

@@ -1,10 +1,10 @@
 import Tessera
 import Testing
 
-/// The worked examples of a lecture on convolution layers ("Programming of neural networks", 2020), number by number. It numbers
-/// elements column by column: x0, x1, x2 are the first column of channel 0, x9 begins channel 1. Its misprints, corrected here:
-/// the delta of x4 holds `dy3 f3` for `dy3 f0`; the weights of channel 2 of filter 1 are printed as f0...f3 for f4...f7; and
-/// weight gradients are printed as dy/df for dL/df.
+/// The worked examples of a lecture on convolution layers ("Programming of neural networks", 2020), number by number.
+/// It numbers elements column by column: x0, x1, x2 are the first column of channel 0, x9 begins channel 1. Its
+/// misprints, corrected here: the delta of x4 holds `dy3 f3` for `dy3 f0`; the weights of channel 2 of filter 1 are
+/// printed as f0...f3 for f4...f7; and weight gradients are printed as dy/df for dL/df.
 @Suite struct WorkedExamplesTests {
   /// Values of an image in the lecture's order to [1, H, W, C].
   private func image(_ values: [Double], _ size: Int, _ channels: Int) throws -> Tensor {

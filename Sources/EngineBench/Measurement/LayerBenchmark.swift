@@ -35,8 +35,8 @@ struct LayerResult: Encodable {
 
 /// One pass of one layer as a program of its own, with operands in the caller's memory.
 ///
-/// Forward includes the bias and uses weights prepared before; backward-data prepares them in every run, since they change each
-/// step; backward-weights includes the bias' gradient.
+/// Forward includes the bias and uses weights prepared before; backward-data prepares them in every run, since they
+/// change each step; backward-weights includes the bias' gradient.
 final class LayerBenchmark: Sendable {
   let problem: LayerProblem
   let pass: LayerPass

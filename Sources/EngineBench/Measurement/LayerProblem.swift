@@ -111,7 +111,8 @@ struct LayerProblem {
         .invalidFile, at: location, expected: error.expected, found: error.found)
     }
     geometry = ConvolutionGeometry(
-      n: n, h: h, w: w, c: c, k: k, r: r, s: s, strideY: stride, strideX: stride, dilationY: dilation, dilationX: dilation, padTop: pad, padLeft: pad,
+      n: n, h: h, w: w, c: c, k: k, r: r, s: s, strideY: stride, strideX: stride, dilationY: dilation,
+      dilationX: dilation, padTop: pad, padLeft: pad,
       padBottom: pad, padRight: pad, groups: groups)
   }
 

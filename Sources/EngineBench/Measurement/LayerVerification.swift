@@ -55,8 +55,8 @@ enum LayerVerification {
     }
   }
 
-  /// Positions in a tensor: every corner; for each axis each of its last 64 positions and its first, where tiles begin and leave
-  /// a rest; and random ones.
+  /// Positions in a tensor: every corner; for each axis each of its last 64 positions and its first, where tiles begin
+  /// and leave a rest; and random ones.
   static func sample(_ sizes: [Int]) -> [Int] {
     var random = PhiloxGenerator(seed: 1)
     func position(_ coordinates: [Int]) -> Int {

@@ -1,6 +1,7 @@
 import Dispatch
 
-/// How long a call takes, measured as the engines we compare with are measured: after a warm-up, the best mean of five windows.
+/// How long a call takes, measured as the engines we compare with are measured: after a warm-up, the best mean of five
+/// windows.
 struct Timing {
   /// The best of five window means.
   let bestSeconds: Double

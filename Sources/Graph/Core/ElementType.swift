@@ -1,5 +1,5 @@
-/// The type of a tensor's elements. A structure and not an enumeration, so that bfloat16 and int8 can come without breaking
-/// anyone who compares element types.
+/// The type of a tensor's elements. A structure and not an enumeration, so that bfloat16 and int8 can come without
+/// breaking anyone who compares element types.
 public struct ElementType: Hashable, Sendable, CustomStringConvertible {
   public let description: String
   /// Bytes of one element.

@@ -15,8 +15,8 @@ public struct Node: Sendable {
   public let outputs: [Value]
 }
 
-/// A static computation graph in single-assignment form: nodes stand in an order in which they can be computed, every value
-/// has a fixed type, and what is wrong is refused as it is added.
+/// A static computation graph in single-assignment form: nodes stand in an order in which they can be computed, every
+/// value has a fixed type, and what is wrong is refused as it is added.
 ///
 /// A graph is a value: passes take one and return another.
 public struct Graph: Sendable {
@@ -186,8 +186,8 @@ public struct Graph: Sendable {
     outputs.append(Output(name: name, value: value))
   }
 
-  /// Says what a variable becomes at the end of a step. A later update of the same variable replaces the earlier one, which
-  /// it is computed from.
+  /// Says what a variable becomes at the end of a step. A later update of the same variable replaces the earlier one,
+  /// which it is computed from.
   public mutating func addUpdate(of variable: Value, to value: Value) throws(TesseraError) {
     try check(variable, at: "update")
     try check(value, at: "update")
@@ -235,7 +235,8 @@ public struct Graph: Sendable {
 
   /// Stops the program if the graph isn't what it promises: a bug of a pass. Does nothing in release builds.
   ///
-  /// True iff every node reads values that stand before it, every value's source names that value, and node names are unique.
+  /// True iff every node reads values that stand before it, every value's source names that value, and node names are
+  /// unique.
   public func checkInvariants() {
     #if DEBUG
       precondition(types.count == sources.count, "every value has a type and a source")

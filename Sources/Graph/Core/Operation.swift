@@ -1,5 +1,5 @@
-/// A pure function of tensors: what is computed, never how. An operation checks its operands, names its results' types and
-/// knows its gradient as graph code; kernels are found for it by the runtime.
+/// A pure function of tensors: what is computed, never how. An operation checks its operands, names its results' types
+/// and knows its gradient as graph code; kernels are found for it by the runtime.
 ///
 /// A new operation that others can express implements ``decompose(_:in:at:)`` and needs neither gradient nor kernel.
 public protocol Operation: Sendable {
@@ -10,12 +10,12 @@ public protocol Operation: Sendable {
   /// - Throws: ``TesseraError`` if the operands don't fit; `location` is the node's name.
   func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError) -> [TensorType]
 
-  /// Appends what computes the gradients of the loss with respect to the node's inputs, and returns one value or nil for each
-  /// input. Nil means zero, or not needed.
+  /// Appends what computes the gradients of the loss with respect to the node's inputs, and returns one value or nil
+  /// for each input. Nil means zero, or not needed.
   func gradients(_ context: GradientContext, in graph: inout Graph) throws(TesseraError) -> [Value?]
 
-  /// Appends other operations that compute the same and returns their results, or nil for an operation with kernels of its
-  /// own.
+  /// Appends other operations that compute the same and returns their results, or nil for an operation with kernels of
+  /// its own.
   func decompose(_ inputs: [Value], in graph: inout Graph, at location: String)
     throws(TesseraError) -> [Value]?
 

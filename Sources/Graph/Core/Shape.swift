@@ -1,5 +1,6 @@
 /// The sizes of a tensor, outermost dimension first. Any list of integers can be written as a shape; ``validate(at:)``
-/// says whether it is one: rank 0 to 8, no size negative, the number of elements within Int. Graphs hold validated shapes only.
+/// says whether it is one: rank 0 to 8, no size negative, the number of elements within Int. Graphs hold validated
+/// shapes only.
 public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStringConvertible {
   public static let maximumRank = 8
 

@@ -1,7 +1,7 @@
 /// The one error type of Tessera: what was expected, what was found, and where.
 ///
-/// Everything that a user, a file or a command line can get wrong is reported by this type. Its code is a structure and not
-/// an enumeration, so that a later version may add codes without breaking a host that compares them.
+/// Everything that a user, a file or a command line can get wrong is reported by this type. Its code is a structure and
+/// not an enumeration, so that a later version may add codes without breaking a host that compares them.
 public struct TesseraError: Error, Sendable, CustomStringConvertible {
   /// The kind of mistake, stable across versions.
   public struct Code: Hashable, Sendable, CustomStringConvertible {

@@ -1,5 +1,5 @@
-/// State that outlives a run: a weight, an optimizer's moment, a running statistic, the step. It lives in a parameter store
-/// under its name; graphs read it as a value and say what it becomes at the end of a step.
+/// State that outlives a run: a weight, an optimizer's moment, a running statistic, the step. It lives in a parameter
+/// store under its name; graphs read it as a value and say what it becomes at the end of a step.
 public struct Variable: Hashable, Sendable {
   /// What a variable is for; optimizers differentiate with respect to trainable weights only.
   public enum Role: Hashable, Sendable {

@@ -14,9 +14,10 @@ public struct Size2D: Hashable, Sendable, ExpressibleByIntegerLiteral, CustomStr
   public var description: String { "(\(y), \(x))" }
 }
 
-/// How an image is extended by zeros before a window slides over it. With k' = (k - 1) d + 1, the extent of a dilated window:
-/// none 0; half floor(k' / 2) on each side, which keeps the size of odd k' at stride 1; full k' - 1; same as much as gives
-/// ceil(x / stride) outputs, the odd element at bottom or right; or explicit, on each side, also larger than k' - 1.
+/// How an image is extended by zeros before a window slides over it. With k' = (k - 1) d + 1, the extent of a dilated
+/// window: none 0; half floor(k' / 2) on each side, which keeps the size of odd k' at stride 1; full k' - 1; same as
+/// much as gives ceil(x / stride) outputs, the odd element at bottom or right; or explicit, on each side, also larger
+/// than k' - 1.
 public struct Padding2D: Hashable, Sendable {
   package enum Rule: Hashable, Sendable {
     case none, half, full, same

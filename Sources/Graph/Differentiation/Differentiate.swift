@@ -1,14 +1,14 @@
 extension Graph {
   /// Appends the gradients of a scalar with respect to values: a reverse sweep over the nodes between them.
   ///
-  /// A value that several nodes read gets the sum of their gradients, added in the reverse order of the nodes, so the order of
-  /// every sum is fixed. Nodes that lie on no path from a wanted value to the loss cost nothing.
+  /// A value that several nodes read gets the sum of their gradients, added in the reverse order of the nodes, so the
+  /// order of every sum is fixed. Nodes that lie on no path from a wanted value to the loss cost nothing.
   /// - Parameters:
   ///   - loss: a floating-point scalar.
   ///   - values: inputs, variables, or results of nodes.
   /// - Returns: for each value its gradient, or nil if the loss doesn't depend on it.
-  /// - Throws: ``TesseraError/Code/notDifferentiable`` if an operation in between has no gradient, or the loss is no scalar;
-  ///   ``TesseraError/Code/notFound`` for values that this graph doesn't have.
+  /// - Throws: ``TesseraError/Code/notDifferentiable`` if an operation in between has no gradient, or the loss is no
+  ///   scalar; ``TesseraError/Code/notFound`` for values that this graph doesn't have.
   public mutating func differentiate(_ loss: Value, withRespectTo values: [Value])
     throws(TesseraError) -> [Value?]
   {

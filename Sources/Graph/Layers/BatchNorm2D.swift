@@ -1,7 +1,7 @@
 /// Normalizes each channel, then scales and shifts it. Conventions are those of `torch.nn.BatchNorm2d`.
 ///
-/// Training uses the batch's mean and biased variance, and moves the running ones towards them (the variance unbiased), in graph
-/// order, once a step. Inference and frozen layers use the running ones.
+/// Training uses the batch's mean and biased variance, and moves the running ones towards them (the variance unbiased),
+/// in graph order, once a step. Inference and frozen layers use the running ones.
 ///
 /// - Input and output [N, H, W, C], or any shape with the channels last.
 /// - Parameters `weight` and `bias` [C]; statistics `running_mean` and `running_var` [C].

@@ -1,8 +1,9 @@
 /// The transposed convolution: each input element adds its multiple of the filter to the output; a stride enlarges.
 ///
-/// - Input [N, P, Q, C]; output [N, H, W, filters] with H = (P - 1) stride - top - bottom + (R - 1) dilation + 1 + outputPadding;
-///   with padding `same` H = P stride. These are PyTorch's sizes (`torch.nn.ConvTranspose2d`).
-/// - Parameters `weight` [R, S, filters/groups, C], that of the convolution whose backward-data pass this is, and `bias` [filters].
+/// - Input [N, P, Q, C]; output [N, H, W, filters] with H = (P - 1) stride - top - bottom + (R - 1) dilation + 1 +
+///   outputPadding; with padding `same` H = P stride. These are PyTorch's sizes (`torch.nn.ConvTranspose2d`).
+/// - Parameters `weight` [R, S, filters/groups, C], that of the convolution whose backward-data pass this is, and
+///   `bias` [filters].
 public struct ConvTranspose2D: Layer {
   private let filters: Int
   private let window: Window2D

@@ -93,8 +93,8 @@ public struct Residual: Layer {
   }
 }
 
-/// A layer that is applied at several places with one set of parameters, whose gradients are summed. Every ``Shared`` of one name
-/// must hold the same layer.
+/// A layer that is applied at several places with one set of parameters, whose gradients are summed. Every ``Shared``
+/// of one name must hold the same layer.
 public struct Shared: Layer {
   private let name: String
   private let layer: any Layer

@@ -9,15 +9,16 @@ public struct ModelMode: Hashable, Sendable {
 
 /// What layers build into: a graph, and the names of the place they are at.
 ///
-/// A layer's parameters are named after its path, as in `block1.conv2d.weight`. Layers without a name get one from their kind and
-/// their order among their siblings, the same in every mode and for every batch size.
+/// A layer's parameters are named after its path, as in `block1.conv2d.weight`. Layers without a name get one from
+/// their kind and their order among their siblings, the same in every mode and for every batch size.
 public final class ModelBuilder {
   public var graph = Graph()
   public let mode: ModelMode
   /// The type of images, weights and everything computed from them.
   public let element: ElementType
 
-  /// Paths of the layers that have nodes of their own, in the order of the graph. Names of nodes begin with their layer's.
+  /// Paths of the layers that have nodes of their own, in the order of the graph. Names of nodes begin with their
+  /// layer's.
   public private(set) var layerNames: [String] = []
 
   private var path: [String] = []
@@ -57,8 +58,8 @@ public final class ModelBuilder {
     return try body()
   }
 
-  /// Runs `body` one level deeper, under names that an earlier application of the shared layer may have taken: names at and
-  /// below this level begin anew, so that the same layers find the same parameters.
+  /// Runs `body` one level deeper, under names that an earlier application of the shared layer may have taken: names at
+  /// and below this level begin anew, so that the same layers find the same parameters.
   func sharing<Result>(
     _ name: String, _ body: () throws(TesseraError) -> Result
   ) throws(TesseraError) -> Result {

@@ -35,7 +35,8 @@ public struct AveragePool2D: Layer {
   /// - Parameters:
   ///   - stride: nil: the window's size.
   ///   - padding: at most half the window on each side.
-  ///   - countsPadding: whether zeros of the padding count in the mean, as PyTorch's default has it; Keras leaves them out.
+  ///   - countsPadding: whether zeros of the padding count in the mean, as PyTorch's default has it; Keras leaves them
+  ///     out.
   public init(
     _ size: Size2D, stride: Size2D? = nil, padding: Padding2D = .none, countsPadding: Bool = true,
     name: String? = nil

@@ -1,4 +1,5 @@
-/// An element-wise function whose derivative follows from its value, so that it can be fused into the operation before it.
+/// An element-wise function whose derivative follows from its value, so that it can be fused into the operation before
+/// it.
 public struct ActivationFunction: Hashable, Sendable, CustomStringConvertible {
   package enum Kind: Hashable, Sendable {
     case identity, relu, sigmoid, tanh

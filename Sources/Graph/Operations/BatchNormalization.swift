@@ -63,7 +63,8 @@ public struct BatchNormalizationGradient: Operation, Hashable {
 /// y[i,c] = (x[i,c] - mean[c]) / sqrt(variance[c] + epsilon) scale[c] + shift[c]
 ///
 /// - x: [..., C]; mean, variance, scale, shift: [C]; y like x.
-/// - Gradients: dx = dy scale / sqrt(variance + epsilon); dscale and dshift as in ``NormalizeGradient``; none for the statistics.
+/// - Gradients: dx = dy scale / sqrt(variance + epsilon); dscale and dshift as in ``NormalizeGradient``; none for the
+///   statistics.
 public struct Normalize: Operation, Hashable {
   public let epsilon: Double
 

@@ -1,6 +1,7 @@
 /// Two-dimensional cross-correlation of NHWC images with a bank of filters, and an activation.
 ///
-/// y[n,p,q,k] = f(b[k] + sum over r,s,c of x[n, p stride.y - top + r dilation.y, q stride.x - left + s dilation.x, g(k) C/G + c] w[r,s,c,k])
+/// y[n,p,q,k] = f(b[k] + sum over r,s,c of x[n, p stride.y - top + r dilation.y, q stride.x - left + s dilation.x, g(k)
+/// C/G + c] w[r,s,c,k])
 ///
 /// - x: [N, H, W, C]; w: [R, S, C/groups, K]; b: [K], may be left out; y: [N, P, Q, K].
 /// - Gradients: dx is the transposed convolution of dy with w; dw correlates x with dy; db sums dy.

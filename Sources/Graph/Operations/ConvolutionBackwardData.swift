@@ -1,10 +1,12 @@
-/// The transposed convolution: the gradient of ``Convolution2D`` with respect to x, and the forward pass of ConvTranspose2D.
+/// The transposed convolution: the gradient of ``Convolution2D`` with respect to x, and the forward pass of
+/// ConvTranspose2D.
 ///
-/// dx[n,h,w,g(k) C/G + c] = f(b + sum over p,q,r,s,k with h = p stride.y - top + r dilation.y, w = q stride.x - left + s dilation.x
+/// dx[n,h,w,g(k) C/G + c] = f(b + sum over p,q,r,s,k with h = p stride.y - top + r dilation.y, w = q stride.x - left +
+/// s dilation.x
 ///   of dy[n,p,q,k] w[r,s,c,k]); positions that no window reaches get f(b).
 ///
-/// - dy: [N, P, Q, K]; w: [R, S, C/groups, K]; b: [C], may be left out; dx: [N, H, W, C] with H, W given, since a stride
-///   loses them.
+/// - dy: [N, P, Q, K]; w: [R, S, C/groups, K]; b: [C], may be left out; dx: [N, H, W, C] with H, W given, since a
+///   stride loses them.
 /// - Gradients: those of the convolution read backwards.
 /// - Source: Dumoulin and Visin (2016), section 4.
 public struct ConvolutionBackwardData: Operation, Hashable {

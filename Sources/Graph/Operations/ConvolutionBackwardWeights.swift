@@ -1,10 +1,11 @@
 /// The gradient of ``Convolution2D`` with respect to w: x correlated with dy.
 ///
-/// dw[r,s,c,k] = sum over n,p,q of x[n, p stride.y - top + r dilation.y, q stride.x - left + s dilation.x, g(k) C/G + c] dy[n,p,q,k]
+/// dw[r,s,c,k] = sum over n,p,q of x[n, p stride.y - top + r dilation.y, q stride.x - left + s dilation.x, g(k) C/G +
+/// c] dy[n,p,q,k]
 ///
 /// - x: [N, H, W, C]; dy: [N, P, Q, K]; dw: [R, S, C/groups, K].
-/// - Gradients: with respect to x the transposed convolution of dy, with respect to dy the convolution of x, both with the
-///   incoming gradient as filter.
+/// - Gradients: with respect to x the transposed convolution of dy, with respect to dy the convolution of x, both with
+///   the incoming gradient as filter.
 /// - Source: Dumoulin and Visin (2016).
 public struct ConvolutionBackwardWeights: Operation, Hashable {
   public let window: ResolvedWindow2D

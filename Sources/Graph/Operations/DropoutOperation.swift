@@ -1,7 +1,7 @@
 /// Inverted dropout: y = x / (1 - p) where the element is kept, 0 where it is dropped, with probability p.
 ///
-/// The mask depends on seed, step, stream and element only (Philox4x32-10; Salmon et al., "Parallel random numbers: as easy as
-/// 1, 2, 3", 2011), so the backward pass computes it again instead of keeping it.
+/// The mask depends on seed, step, stream and element only (Philox4x32-10; Salmon et al., "Parallel random numbers: as
+/// easy as 1, 2, 3", 2011), so the backward pass computes it again instead of keeping it.
 ///
 /// - x, y: any shape; seed, step: int64 scalars. 0 <= p < 1.
 /// - Gradient: the same operation on dy.

@@ -1,11 +1,12 @@
 /// The largest element of each window, and where it was.
 ///
-/// y[n,p,q,c] = max over r,s of x[n, p stride.y - top + r dilation.y, q stride.x - left + s dilation.x, c], padding left out;
-/// mask[n,p,q,c] = r S + s of the first maximum in that order, or of the first NaN.
+/// y[n,p,q,c] = max over r,s of x[n, p stride.y - top + r dilation.y, q stride.x - left + s dilation.x, c], padding
+/// left out; mask[n,p,q,c] = r S + s of the first maximum in that order, or of the first NaN.
 ///
 /// - x: [N, H, W, C]; y: [N, P, Q, C]; mask: the same shape, int32.
 /// - Gradient: by the mask alone (``MaxPool2DBackward``).
-/// - Throws: ``TesseraError`` if the padding is larger than half the window: a window without an element has no maximum.
+/// - Throws: ``TesseraError`` if the padding is larger than half the window: a window without an element has no
+///   maximum.
 public struct MaxPool2DOperation: Operation, Hashable {
   public let window: ResolvedWindow2D
 

@@ -1,11 +1,13 @@
-/// An operation that computes what variables become, element by element: output i may be written over the variable it replaces.
+/// An operation that computes what variables become, element by element: output i may be written over the variable it
+/// replaces.
 public protocol UpdateOperation: Operation {}
 
 /// A step of stochastic gradient descent, as `torch.optim.SGD` without dampening:
 ///
 /// g' = g + weightDecay p; v' = momentum v + g'; p' = p - rate (nesterov ? g' + momentum v' : v')
 ///
-/// - Operands p, g: any shape, one type; rate: scalar float32; v like p, if and only if momentum isn't 0. Results p', v'.
+/// - Operands p, g: any shape, one type; rate: scalar float32; v like p, if and only if momentum isn't 0. Results p',
+///   v'.
 public struct SGDUpdate: UpdateOperation, Hashable {
   public let momentum: Double
   public let weightDecay: Double
@@ -41,7 +43,8 @@ public struct SGDUpdate: UpdateOperation, Hashable {
 /// decoupled: p = p (1 - rate weightDecay), else g = g + weightDecay p; m' = m + (1 - beta1)(g - m);
 /// v' = beta2 v + (1 - beta2) g^2; p' = p - rate / (1 - beta1^t) m' / (sqrt(v' / (1 - beta2^t)) + epsilon)
 ///
-/// - Operands p, g: any shape, one type; rate: scalar float32; m, v like p; step: scalar int64 before this step. Results p', m', v'.
+/// - Operands p, g: any shape, one type; rate: scalar float32; m, v like p; step: scalar int64 before this step.
+///   Results p', m', v'.
 /// - Source: Kingma and Ba (2015); Loshchilov and Hutter (2019).
 public struct AdamUpdate: UpdateOperation, Hashable {
   public let beta1: Double

@@ -1,5 +1,5 @@
-/// Copies a graph node by node into a new one, while a pass decides what each node becomes. What is kept by name (inputs,
-/// variables, outputs, updates, checks) stays as it is.
+/// Copies a graph node by node into a new one, while a pass decides what each node becomes. What is kept by name
+/// (inputs, variables, outputs, updates, checks) stays as it is.
 public struct GraphRewriter {
   /// The graph that grows.
   public var graph = Graph()
@@ -21,7 +21,8 @@ public struct GraphRewriter {
     }
   }
 
-  /// What a pass makes of a node: values in the new graph for each output, or nil to drop the node because nothing needs it.
+  /// What a pass makes of a node: values in the new graph for each output, or nil to drop the node because nothing
+  /// needs it.
   public typealias Rule = (inout GraphRewriter, Node) throws(TesseraError) -> [Value]?
 
   public static func rewrite(_ source: Graph, _ rule: Rule) throws(TesseraError) -> Graph {

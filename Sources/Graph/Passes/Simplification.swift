@@ -31,8 +31,8 @@ public struct EliminateDeadNodes: GraphPass {
   }
 }
 
-/// Moves an activation into the convolution or product before it, if nothing else reads what stands between. The gradient needs
-/// the activation's output only, so training graphs fuse alike.
+/// Moves an activation into the convolution or product before it, if nothing else reads what stands between. The
+/// gradient needs the activation's output only, so training graphs fuse alike.
 public struct FuseActivations: GraphPass {
   public init() {}
 

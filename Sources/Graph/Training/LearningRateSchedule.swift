@@ -19,8 +19,8 @@ public struct LearningRateSchedule: Hashable, Sendable {
     LearningRateSchedule(base: base, rule: .step(every: max(1, every), factor: factor))
   }
 
-  /// Linear from base / warmUpSteps to base over the warm-up, then half a cosine down to the minimum at `steps`, which it keeps.
-  /// Source: Loshchilov and Hutter, "SGDR" (2017), without restarts; Goyal et al. (2017) for the warm-up.
+  /// Linear from base / warmUpSteps to base over the warm-up, then half a cosine down to the minimum at `steps`, which
+  /// it keeps. Source: Loshchilov and Hutter, "SGDR" (2017), without restarts; Goyal et al. (2017) for the warm-up.
   public static func cosine(
     _ base: Double, steps: Int, warmUpSteps: Int = 0, minimum: Double = 0
   ) -> LearningRateSchedule {
@@ -54,7 +54,8 @@ public struct LearningRateSchedule: Hashable, Sendable {
     return result
   }
 
-  /// cos(pi t) for t in 0...1, to about 1e-14: half-angle symmetry and a Taylor series, since this module has no mathematics library.
+  /// cos(pi t) for t in 0...1, to about 1e-14: half-angle symmetry and a Taylor series, since this module has no
+  /// mathematics library.
   private static func cosineOfPi(_ t: Double) -> Double {
     guard t <= 0.5 else { return -cosineOfPi(1 - t) }
     let square = (t * .pi) * (t * .pi)

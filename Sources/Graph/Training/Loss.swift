@@ -7,8 +7,8 @@ public struct Loss: Hashable, Sendable {
 
   package let kind: Kind
 
-  /// Cross-entropy of the softmax of the model's output with integer labels. A model that ends in a softmax is trained on what
-  /// goes into it: the loss computes both in one, stably.
+  /// Cross-entropy of the softmax of the model's output with integer labels. A model that ends in a softmax is trained
+  /// on what goes into it: the loss computes both in one, stably.
   public static func softmaxCrossEntropy(reduction: Reduction = .mean) -> Loss {
     Loss(kind: .softmaxCrossEntropy(reduction))
   }

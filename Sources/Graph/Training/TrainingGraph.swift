@@ -9,8 +9,9 @@ public enum TrainingGraph {
 
   /// A training step of a model.
   ///
-  /// Inputs "input" ([batch] + inputShape), "target" (labels [batch] int32, or like the output), "learning_rate" and one
-  /// "learning_rate.GROUP" for each other parameter group. Outputs "loss" and "output" (class probabilities for cross-entropy).
+  /// Inputs "input" ([batch] + inputShape), "target" (labels [batch] int32, or like the output), "learning_rate" and
+  /// one "learning_rate.GROUP" for each other parameter group. Outputs "loss" and "output" (class probabilities for
+  /// cross-entropy).
   /// - Parameter inputShape: of one example; nil: the model's own.
   public static func build(
     model: some Layer, inputShape: Shape? = nil, batch: Int, loss: Loss, optimizer: Optimizer,
@@ -49,8 +50,8 @@ public enum TrainingGraph {
 }
 
 extension Graph {
-  /// Makes a graph with a loss a training step: appends the gradients of all trainable weights, their updates, and the step
-  /// counter's; demands that loss and gradients be finite. Adds the output "loss" and the learning rates' inputs.
+  /// Makes a graph with a loss a training step: appends the gradients of all trainable weights, their updates, and the
+  /// step counter's; demands that loss and gradients be finite. Adds the output "loss" and the learning rates' inputs.
   /// - Throws: ``TesseraError/Code/notFound`` if no trainable weight influences the loss.
   public mutating func addTraining(loss: Value, optimizer: Optimizer) throws(TesseraError) {
     let weights = variables.filter(\.variable.isTrainable)

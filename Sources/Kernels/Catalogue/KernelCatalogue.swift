@@ -9,8 +9,8 @@ import TesseraKernelsBaseline
 
 /// The kernels this build holds, and which of them this processor can run.
 public enum KernelCatalogue {
-  /// The kernels compiled for an instruction set; nil where this build has none. They may only be *run* if ``supported``
-  /// holds the instruction set.
+  /// The kernels compiled for an instruction set; nil where this build has none. They may only be *run* if
+  /// ``supported`` holds the instruction set.
   public static func kernels(for instructionSet: InstructionSet) -> (any KernelSet.Type)? {
     switch instructionSet {
     case .baseline: return BaselineKernels.self

@@ -52,9 +52,10 @@ public struct WeightGradientPlan: Sendable {
   }
 }
 
-/// Convolution in its three passes. All tensors are dense, row-major, of Float: x [N,H,W,C], w [R,S,C/G,K], y [N,P,Q,K].
-/// No pointer needs an alignment (64 bytes is fastest); results never alias operands; every pass writes every element of
-/// its result; nothing outside the tensors is read or written. All geometries with at least one element are served.
+/// Convolution in its three passes. All tensors are dense, row-major, of Float: x [N,H,W,C], w [R,S,C/G,K], y
+/// [N,P,Q,K]. No pointer needs an alignment (64 bytes is fastest); results never alias operands; every pass writes
+/// every element of its result; nothing outside the tensors is read or written. All geometries with at least one
+/// element are served.
 public protocol ConvolutionKernels {
   static func forwardPlan(_ geometry: ConvolutionGeometry, caches: CacheSizes) -> ConvolutionPlan
 

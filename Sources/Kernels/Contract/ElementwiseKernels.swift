@@ -37,8 +37,8 @@ public protocol ElementwiseKernels {
   static func allFinite(count: Int, x: UnsafePointer<Float>) -> Bool
 
   /// Inverted dropout: y = keep ? x / (1 - probability) : 0, where element i (counted from `first` in the whole tensor)
-  /// is dropped iff the 32-bit word i % 4 of Philox4x32-10 with counter (i / 4 low, i / 4 high, step low, step high) and
-  /// key (seed mixed with stream: see ``DropoutKey``) is below probability * 2^32.
+  /// is dropped iff the 32-bit word i % 4 of Philox4x32-10 with counter (i / 4 low, i / 4 high, step low, step high)
+  /// and key (seed mixed with stream: see ``DropoutKey``) is below probability * 2^32.
   static func dropout(
     first: Int, count: Int, probability: Float, key: DropoutKey, step: UInt64,
     x: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>)

@@ -1,4 +1,5 @@
-/// c = a b, or with either operand stored transposed. c is [M,N]; a is [M,K] or, transposed, [K,M]; b is [K,N] or, transposed, [N,K].
+/// c = a b, or with either operand stored transposed. c is [M,N]; a is [M,K] or, transposed, [K,M]; b is [K,N] or,
+/// transposed, [N,K].
 public struct MatrixProductGeometry: Hashable, Sendable {
   public var m: Int, n: Int, k: Int
   public var transposeA: Bool

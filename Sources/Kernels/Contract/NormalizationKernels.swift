@@ -1,4 +1,5 @@
-/// Sums over the rows of matrices [rows, channels] (an NHWC tensor with N H W rows), and batch normalization built of them.
+/// Sums over the rows of matrices [rows, channels] (an NHWC tensor with N H W rows), and batch normalization built of
+/// them.
 ///
 /// A reduction is `chunks` partial results, each over a run of rows, combined in the order of the chunks; how rows are
 /// cut into chunks depends on the problem only.
@@ -7,8 +8,8 @@ public protocol NormalizationKernels {
   static func channelSums(
     rows: Int, channels: Int, x: UnsafePointer<Float>, sums: UnsafeMutablePointer<Float>)
 
-  /// Mean and sum of squared deviations from that mean, of one chunk: writes [mean 0..<C, m2 0..<C]. Accurate for mean 1e4 and
-  /// deviation 1: a shift or two passes, no difference of large squares.
+  /// Mean and sum of squared deviations from that mean, of one chunk: writes [mean 0..<C, m2 0..<C]. Accurate for mean
+  /// 1e4 and deviation 1: a shift or two passes, no difference of large squares.
   static func channelMoments(
     rows: Int, channels: Int, x: UnsafePointer<Float>, moments: UnsafeMutablePointer<Float>)
 

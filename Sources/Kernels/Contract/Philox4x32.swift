@@ -1,10 +1,11 @@
-/// Philox4x32-10: a counter-based generator. Each 128-bit counter gives, under a 64-bit key, four independent 32-bit words,
-/// so any element of a random tensor is computed alone, in any order, by any worker.
+/// Philox4x32-10: a counter-based generator. Each 128-bit counter gives, under a 64-bit key, four independent 32-bit
+/// words, so any element of a random tensor is computed alone, in any order, by any worker.
 ///
-/// Ten rounds of (c0, c1, c2, c3) <- (hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1, lo(M0 c0)), the key growing by
-/// (W0, W1) from round to round.
+/// Ten rounds of (c0, c1, c2, c3) <- (hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1, lo(M0 c0)), the key growing
+/// by (W0, W1) from round to round.
 ///
-/// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), and its library Random123.
+/// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), and its library
+/// Random123.
 public enum Philox4x32 {
   public static let multiplier0: UInt32 = 0xD251_1F53
   public static let multiplier1: UInt32 = 0xCD9E_8D57

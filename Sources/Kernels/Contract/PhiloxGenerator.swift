@@ -39,8 +39,9 @@ public struct PhiloxGenerator: RandomNumberGenerator, Sendable {
     low + (high - low) * uniform()
   }
 
-  /// Normal with mean 0 and deviation 1, by the polar method (Marsaglia and Bray 1964): of a point (u, v) uniform in the
-  /// unit disc, u sqrt(-2 log(s) / s) with s = u^2 + v^2. The logarithm is ours, so that the numbers are the same everywhere.
+  /// Normal with mean 0 and deviation 1, by the polar method (Marsaglia and Bray 1964): of a point (u, v) uniform in
+  /// the unit disc, u sqrt(-2 log(s) / s) with s = u^2 + v^2. The logarithm is ours, so that the numbers are the same
+  /// everywhere.
   public mutating func normal() -> Double {
     while true {
       let u = uniform(-1, 1)

@@ -6,8 +6,8 @@ public protocol PoolingKernels {
     _ geometry: PoolingGeometry, rows: Range<Int>, x: UnsafePointer<Float>,
     y: UnsafeMutablePointer<Float>, mask: UnsafeMutablePointer<Int32>)
 
-  /// dx sums the dy of those windows whose mask points at the element, in scan order of the windows. Rows are rows of dx.
-  /// The mask is the only thing known of the forward pass.
+  /// dx sums the dy of those windows whose mask points at the element, in scan order of the windows. Rows are rows of
+  /// dx. The mask is the only thing known of the forward pass.
   static func maxPoolBackward(
     _ geometry: PoolingGeometry, rows: Range<Int>, dy: UnsafePointer<Float>,
     mask: UnsafePointer<Int32>, dx: UnsafeMutablePointer<Float>)

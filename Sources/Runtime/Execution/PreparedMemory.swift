@@ -1,14 +1,14 @@
 import Dispatch
 import Synchronization
 
-/// What follows from parameters alone (packed weights), kept between runs and shared by all runs of a session. It is done again
-/// only where a parameter was written since.
+/// What follows from parameters alone (packed weights), kept between runs and shared by all runs of a session. It is
+/// done again only where a parameter was written since.
 final class PreparedMemory: @unchecked Sendable {
   let memory: AlignedMemory
   /// Whoever prepares holds it; another thread may give it back.
   private let preparing = DispatchSemaphore(value: 1)
-  /// Sum of the versions of the variables behind each step's result, as of its last preparation. Versions only grow, so equal
-  /// sums mean equal versions. Written by who prepares.
+  /// Sum of the versions of the variables behind each step's result, as of its last preparation. Versions only grow, so
+  /// equal sums mean equal versions. Written by who prepares.
   private var versions: [UInt64]
   /// The same over all steps, for the quick look.
   private let total = Atomic<UInt64>(.max)

@@ -2,8 +2,8 @@ import Dispatch
 import Synchronization
 import TesseraGraph
 
-/// Everything that one run at a time needs and that is made before the first: arena, scratch, operand addresses, counters.
-/// A session keeps those that are idle; concurrent runs have one each.
+/// Everything that one run at a time needs and that is made before the first: arena, scratch, operand addresses,
+/// counters. A session keeps those that are idle; concurrent runs have one each.
 final class RunContext: @unchecked Sendable {
   let plan: ExecutionPlan
   let progress: StepProgress
@@ -112,7 +112,8 @@ final class RunContext: @unchecked Sendable {
 
   // MARK: The run
 
-  /// Walks the plan as one of its workers. Any worker can finish the run alone; one that comes late finds little left to do.
+  /// Walks the plan as one of its workers. Any worker can finish the run alone; one that comes late finds little left
+  /// to do.
   /// - Parameter bind: called once the worker has found work.
   func work(as worker: Int, session: Session, bindWhenBusy processor: Int?) {
     var binding: ThreadBinding? = nil

@@ -2,10 +2,11 @@ import Synchronization
 
 /// Who has claimed which tasks of which step, and how many are done: the only thing that workers share while they run.
 ///
-/// Each step's tasks are cut into contiguous shares, one a worker. A worker takes tasks of its own share first, then helps the
-/// others. It never waits for a worker to arrive, only for tasks that another has claimed.
+/// Each step's tasks are cut into contiguous shares, one a worker. A worker takes tasks of its own share first, then
+/// helps the others. It never waits for a worker to arrive, only for tasks that another has claimed.
 final class StepProgress: @unchecked Sendable {
-  // Every counter has a cache line pair of its own: 128 bytes keep the adjacent-line prefetcher from coupling two of them.
+  // Every counter has a cache line pair of its own: 128 bytes keep the adjacent-line prefetcher from coupling two of
+  // them.
   private static let stride = 128 / MemoryLayout<Atomic<Int>>.stride
 
   private let counters: UnsafeMutablePointer<Atomic<Int>>

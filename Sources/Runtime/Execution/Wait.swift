@@ -6,8 +6,8 @@ import CTesseraShims
   import Darwin
 #endif
 
-/// Waiting for a task that another worker has claimed: at most about 50 us of spinning, for tasks are short, then giving the
-/// processor away, for the other may have been descheduled.
+/// Waiting for a task that another worker has claimed: at most about 50 us of spinning, for tasks are short, then
+/// giving the processor away, for the other may have been descheduled.
 struct Wait {
   // A pause takes some 40 cycles on the processors at hand: 1,024 of them are 10 to 50 us.
   private static let spins = 1024

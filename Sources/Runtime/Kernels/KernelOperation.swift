@@ -31,8 +31,8 @@ public struct KernelContext: Sendable {
   }
 }
 
-/// How one node is computed: phases one after the other, each a number of independent tasks. The number of tasks and what each
-/// computes depend on the problem only.
+/// How one node is computed: phases one after the other, each a number of independent tasks. The number of tasks and
+/// what each computes depend on the problem only.
 public struct NodeKernel: Sendable {
   /// For reports, in the grammar operation.pass.type.isa.tile.
   public var name: String
@@ -76,7 +76,8 @@ public struct NodeKernel: Sendable {
   }
 }
 
-/// The memory that a task works on, valid while the task runs. Tensors are dense and row-major, aligned to their element only.
+/// The memory that a task works on, valid while the task runs. Tensors are dense and row-major, aligned to their
+/// element only.
 public struct KernelArguments {
   /// Inputs, outputs, then the workspace.
   let operands: UnsafePointer<UnsafeMutableRawBufferPointer>

@@ -1,8 +1,8 @@
 public import TesseraGraph
 import TesseraKernels
 
-// In float32 forward and backward-data were replaced by ``PackedProduct`` when kernels were selected; what arrives here is the
-// reference.
+// In float32 forward and backward-data were replaced by ``PackedProduct`` when kernels were selected; what arrives here
+// is the reference.
 
 extension Convolution2D: KernelOperation {
   func geometry(_ inputs: [TensorType]) -> ConvolutionGeometry {

@@ -1,7 +1,8 @@
 public import TesseraGraph
 import TesseraKernels
 
-/// Rows of a matrix cut into chunks for a reduction. Their number depends on the sizes only: at most 256 partial results.
+/// Rows of a matrix cut into chunks for a reduction. Their number depends on the sizes only: at most 256 partial
+/// results.
 private struct RowChunks: Sendable {
   let rows: Int
   let channels: Int
@@ -157,8 +158,8 @@ extension NormalizeGradient: KernelOperation {
   }
 }
 
-/// Both gradients of batch normalization: operands [dy, x, mean, variance, scale], results (dx, dscale, dshift). They differ in dx
-/// only, by whether mean and variance were computed from x.
+/// Both gradients of batch normalization: operands [dy, x, mean, variance, scale], results (dx, dscale, dshift). They
+/// differ in dx only, by whether mean and variance were computed from x.
 private struct NormalizationGradient {
   let epsilon: Double
   let statisticsDependOnX: Bool

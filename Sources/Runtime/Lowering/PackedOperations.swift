@@ -1,8 +1,8 @@
 import TesseraGraph
 import TesseraKernels
 
-// What convolutions and matrix products become once their kernel is chosen (SelectKernels): the weights' packing is a node of its
-// own, so that it is done again only when the weights were written.
+// What convolutions and matrix products become once their kernel is chosen (SelectKernels): the weights' packing is a
+// node of its own, so that it is done again only when the weights were written.
 
 /// A convolution in one pass, or a matrix product, over a second operand that ``PackOperand`` has brought into order.
 struct PackedProduct: KernelOperation, Hashable {
@@ -24,8 +24,7 @@ struct PackedProduct: KernelOperation, Hashable {
     }
   }
 
-  func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError) -> [TensorType]
-  {
+  func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError) -> [TensorType] {
     try OperandCheck.count(inputs, 2...3, at: location)
     return [outputType]
   }
@@ -85,8 +84,7 @@ struct PackOperand: KernelOperation, Hashable {
 
   var name: String { "pack" }
 
-  func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError) -> [TensorType]
-  {
+  func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError) -> [TensorType] {
     try OperandCheck.count(inputs, 1...1, at: location)
     return [TensorType([packedCount])]
   }

@@ -1,8 +1,8 @@
 import TesseraGraph
 import TesseraKernels
 
-/// Chooses the kernel of each convolution and matrix product in float32, and makes the packing of its weights a node of its own.
-/// Everything else keeps its operation, which names its one kernel itself.
+/// Chooses the kernel of each convolution and matrix product in float32, and makes the packing of its weights a node of
+/// its own. Everything else keeps its operation, which names its one kernel itself.
 struct SelectKernels: GraphPass {
   let kernels: any KernelSet.Type
   let caches: CacheSizes

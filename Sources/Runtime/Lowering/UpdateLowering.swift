@@ -1,8 +1,8 @@
 public import TesseraGraph
 import TesseraKernels
 
-// Updates run in place when they are the commit of a step: input and output are then the variable's own memory. Elsewhere the old
-// value is copied first.
+// Updates run in place when they are the commit of a step: input and output are then the variable's own memory.
+// Elsewhere the old value is copied first.
 
 extension KernelArguments {
   /// Output `output`, holding input `input`'s elements of a range.

@@ -10,7 +10,8 @@ public import TesseraKernels
 /// Which instruction set and how many workers are used where the caller doesn't say: the environment, then the machine.
 public enum EnvironmentSettings {
   /// The instruction set named in `TESSERA_ISA`, or the best that the processor has.
-  /// - Throws: ``TesseraError/Code/unsupported`` if the variable names one that doesn't exist or that the processor lacks.
+  /// - Throws: ``TesseraError/Code/unsupported`` if the variable names one that doesn't exist or that the processor
+  ///   lacks.
   public static func instructionSet() throws(TesseraError) -> InstructionSet {
     guard let name = variable("TESSERA_ISA") else { return KernelCatalogue.best }
     return try instructionSet(named: name, source: "TESSERA_ISA")

@@ -2,7 +2,8 @@ import CHwloc
 import Dispatch
 public import TesseraKernels
 
-/// The part of the machine that this process may use: its cores and their caches, read with hwloc and cut by the affinity mask.
+/// The part of the machine that this process may use: its cores and their caches, read with hwloc and cut by the
+/// affinity mask.
 public struct Machine: Sendable, CustomStringConvertible {
   /// One physical core that may be used.
   public struct Core: Hashable, Sendable {

@@ -1,8 +1,8 @@
 import TesseraGraph
 import TesseraKernels
 
-/// First values of variables. Random ones come from Philox with the store's seed as key and the variable's name as stream, so
-/// they depend neither on the order of layers nor on the number of workers.
+/// First values of variables. Random ones come from Philox with the store's seed as key and the variable's name as
+/// stream, so they depend neither on the order of layers nor on the number of workers.
 enum InitialValue {
   static func fill(_ memory: AlignedMemory, of variable: Variable, seed: UInt64)
     throws(TesseraError)
@@ -50,7 +50,8 @@ enum InitialValue {
     }
   }
 
-  /// Inputs and outputs of one unit: the last dimension counts units, the one before it channels, all others the window.
+  /// Inputs and outputs of one unit: the last dimension counts units, the one before it channels, all others the
+  /// window.
   private static func fans(of shape: Shape) -> (fanIn: Int, fanOut: Int) {
     guard let outputs = shape.dimensions.last, outputs > 0 else { return (1, 1) }
     let inputs = shape.dimensions.dropLast().last ?? 1

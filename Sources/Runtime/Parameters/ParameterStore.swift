@@ -1,11 +1,12 @@
 import Synchronization
 public import TesseraGraph
 
-/// The state of a model: weights, optimizer state, running statistics, step and seed, by name. Any number of programs bind
-/// the same store without a copy: training at batch 64, inference at batch 1, the odd last batch of an epoch.
+/// The state of a model: weights, optimizer state, running statistics, step and seed, by name. Any number of programs
+/// bind the same store without a copy: training at batch 64, inference at batch 1, the odd last batch of an epoch.
 ///
-/// A reader sees all parameters as they were before a training step or as they are after it, never between: a run holds the
-/// store shared from its first task to its last, a step takes it alone while it writes. One step at a time; a second one waits.
+/// A reader sees all parameters as they were before a training step or as they are after it, never between: a run holds
+/// the store shared from its first task to its last, a step takes it alone while it writes. One step at a time; a
+/// second one waits.
 public final class ParameterStore: Sendable {
   /// The seed from which initial values and dropout masks come.
   public let seed: UInt64
@@ -40,8 +41,8 @@ public final class ParameterStore: Sendable {
   /// What a variable is for; nil if there is none of that name.
   public func variable(named name: String) -> Variable? { stored(name)?.variable }
 
-  /// Overwrites variables, all of them or, if one doesn't fit, none. Names that don't exist yet are an error: variables come
-  /// from graphs (``add(_:)``).
+  /// Overwrites variables, all of them or, if one doesn't fit, none. Names that don't exist yet are an error: variables
+  /// come from graphs (``add(_:)``).
   /// - Throws: ``TesseraError/Code/notFound``, or ``TesseraError/Code/shapeMismatch`` for another type.
   public func set(_ values: [String: Tensor]) throws(TesseraError) {
     var targets: [(StoredVariable, Tensor)] = []

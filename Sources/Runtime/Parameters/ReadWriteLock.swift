@@ -6,8 +6,8 @@
 
 /// Many readers or one writer; a waiting writer goes before new readers, so that a stream of runs can't starve a step.
 ///
-/// Unlike the system's lock, either side may be released by another thread than the one that took it: a run's workers share
-/// what its caller holds.
+/// Unlike the system's lock, either side may be released by another thread than the one that took it: a run's workers
+/// share what its caller holds.
 final class ReadWriteLock: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)

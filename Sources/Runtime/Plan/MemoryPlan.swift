@@ -1,5 +1,5 @@
-/// Where each temporary value lies in the arena: an offset for every interval of steps in which it is alive, so that no two
-/// values that live at the same time overlap. Peak bytes are known before the first run.
+/// Where each temporary value lies in the arena: an offset for every interval of steps in which it is alive, so that no
+/// two values that live at the same time overlap. Peak bytes are known before the first run.
 package struct MemoryPlan: Sendable {
   /// A value alive from the step that writes it to the last that reads it, both included.
   package struct Interval: Sendable {
@@ -17,8 +17,8 @@ package struct MemoryPlan: Sendable {
   /// Bytes of the arena.
   package let arenaByteCount: Int
 
-  /// Places large values first, each at the lowest offset that is free during its whole life (greedy by size: Pisarchyk and
-  /// Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020).
+  /// Places large values first, each at the lowest offset that is free during its whole life (greedy by size: Pisarchyk
+  /// and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020).
   package init(_ intervals: [Interval]) {
     var offsets = [Int](repeating: 0, count: intervals.count)
     var placed: [(offset: Int, end: Int, interval: Interval)] = []

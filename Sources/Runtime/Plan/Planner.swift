@@ -94,7 +94,8 @@ struct Planner {
     }
   }
 
-  /// The variables from which alone a value follows; nil if it depends on a run's inputs, or on nothing that is prepared.
+  /// The variables from which alone a value follows; nil if it depends on a run's inputs, or on nothing that is
+  /// prepared.
   private func variables(behind value: Value) -> [Int]? {
     switch graph.source(of: value) {
     case .variable(let index): return [index]
@@ -165,8 +166,8 @@ struct Planner {
       }
     }
 
-    // A temporary lives from its node's position in the order to its last reader's; what the commit, a check or an output
-    // reads lives to the end.
+    // A temporary lives from its node's position in the order to its last reader's; what the commit, a check or an
+    // output reads lives to the end.
     var position = [Int](repeating: 0, count: graph.nodes.count)
     for (index, node) in order.enumerated() { position[node] = index }
     var lastUse = [Int](repeating: 0, count: graph.valueCount)

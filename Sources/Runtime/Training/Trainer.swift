@@ -2,8 +2,8 @@ public import TesseraGraph
 
 /// Runs training steps of one model at one batch size.
 ///
-/// A step computes loss and gradients, checks that they are finite, and only then writes weights, optimizer state, running
-/// statistics and the step counter. A step that throws has written nothing.
+/// A step computes loss and gradients, checks that they are finite, and only then writes weights, optimizer state,
+/// running statistics and the step counter. A step that throws has written nothing.
 public struct Trainer: Sendable {
   public let session: Session
 

@@ -4,9 +4,9 @@ import TesseraKernelContract
 /// Every kernel once more as a plain loop in double precision: the oracle of all tests, and the evaluator of a graph
 /// without threads or vector instructions.
 ///
-/// Ranked goals: obviously right; in T = Float correctly rounded but for the last step's error; then fast. Layouts, names
-/// and rules for pointers are those of the kernels' contracts, each call does the whole tensor. The specialisations exist
-/// because callers live in other modules.
+/// Ranked goals: obviously right; in T = Float correctly rounded but for the last step's error; then fast. Layouts,
+/// names and rules for pointers are those of the kernels' contracts, each call does the whole tensor. The
+/// specialisations exist because callers live in other modules.
 public enum Reference {
   /// The activation's value for z.
   static func activated(_ activation: Activation, _ z: Double) -> Double {

@@ -1,6 +1,7 @@
 public import TesseraKernelContract
 
-// Single elements of the three convolution passes, in double precision: what a benchmark checks a sample of large results with.
+// Single elements of the three convolution passes, in double precision: what a benchmark checks a sample of large
+// results with.
 
 extension Reference {
   /// Element `index` of y, row-major in [N,P,Q,K]; without activation.

@@ -5,8 +5,8 @@ import TesseraKernelContract
 /// out[m outRow + j] = f(start + sum over 0 <= u < uCount, 0 <= t < tCount of
 ///   a[u uA + t tA + m aRow + j] b[u uB + t tB + j]), 0 <= j < valid
 ///
-/// Fields as in ``TileTask``, but j runs over channels of a too; depth and its strides mean nothing here. b holds whole vectors,
-/// a exactly `valid` floats. Registers: rows vectors accumulators + vectors of b + 1 of a; 6 x 2 takes 15.
+/// Fields as in ``TileTask``, but j runs over channels of a too; depth and its strides mean nothing here. b holds whole
+/// vectors, a exactly `valid` floats. Registers: rows vectors accumulators + vectors of b + 1 of a; 6 x 2 takes 15.
 /// A weight is loaded once for `rows` pixels: rows vectors + vectors loads for as many multiply-adds less `vectors`.
 enum ChannelTile<let rows: Int, let vectors: Int> {
   @inline(never)

@@ -5,8 +5,8 @@ import TesseraKernelContract
 /// out[n, y, x, g filters + k] = f(bias + sum over taps (t, u) inside the image and 0 <= c < depth of
 ///   in[n, y(u), x(t), g depth + c] packed[g, k, u, t, c])
 ///
-/// with axes as in ``TapAxis``. Padding is never copied nor multiplied: outputs are cut into boxes that meet the same taps.
-/// Channelwise (depthwise) convolutions are the same walk with another tile: there c = k and depth is 1.
+/// with axes as in ``TapAxis``. Padding is never copied nor multiplied: outputs are cut into boxes that meet the same
+/// taps. Channelwise (depthwise) convolutions are the same walk with another tile: there c = k and depth is 1.
 ///
 /// Packed weights: [groups][block][tap row][tap column][depth][width], where a block holds `vectors` vectors of output
 /// channels, the last block of a group as many as it needs, its tail padded with zeros.

@@ -10,8 +10,9 @@ extension Correlation {
   /// Chooses tile width, depth chunk and the box of a task from the problem, the instruction set and the caches.
   ///
   /// Loops, from the outside: tasks; depth chunks; blocks of output channels; boxes; tiles. A block's weights of one
-  /// depth chunk stay in level 2 (half of it) while all tiles of the task pass by; one task's blocks stay there from task to
-  /// task where they fit together; a tile's pixels stay in level 1 from tap to tap; accumulators stay in registers.
+  /// depth chunk stay in level 2 (half of it) while all tiles of the task pass by; one task's blocks stay there from
+  /// task to task where they fit together; a tile's pixels stay in level 1 from tap to tap; accumulators stay in
+  /// registers.
   mutating func chooseBlocking(caches: CacheSizes) {
     chooseVectors()
     let room = caches.level2Bytes / 2 / MemoryLayout<Float>.stride
@@ -22,8 +23,8 @@ extension Correlation {
     let passes = pixels > 2 * maximumRows ? ceilingQuotient(depth, fitting) : 1
     depthChunk = ceilingQuotient(depth, passes)
 
-    // About 50 microseconds a task at 32 operations a cycle and 16 lanes, less where that makes too few tasks, but hardly less
-    // than 5, which starting one has to be small against.
+    // About 50 microseconds a task at 32 operations a cycle and 16 lanes, less where that makes too few tasks, but
+    // hardly less than 5, which starting one has to be small against.
     let target = min(
       max(flops / 128, Double(lanes * 30_000)), Double(lanes * 400_000))
     let pixelBlock = 2 * Double(taps) / Double(yPhases * xPhases) * Double(depth * width)
@@ -80,8 +81,8 @@ func widestTile(filters: Int, maximumVectors: Int, steps: (Int) -> Int) -> Int {
   return best
 }
 
-/// Steps of the tiles that cover `extent` rows, a step being what one multiply-add of a vector takes: a tile is bound by
-/// its multiply-adds, by its loads, or, below 8 accumulators, by the latency of the multiply-add.
+/// Steps of the tiles that cover `extent` rows, a step being what one multiply-add of a vector takes: a tile is bound
+/// by its multiply-adds, by its loads, or, below 8 accumulators, by the latency of the multiply-add.
 func tileSteps(extent: Int, tallest: Int, vectors: Int) -> Int {
   let extent = max(1, extent)
   let tiles = ceilingQuotient(extent, tallest)

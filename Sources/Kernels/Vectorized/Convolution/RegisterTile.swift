@@ -21,8 +21,9 @@ func store(_ value: Vector, _ target: UnsafeMutablePointer<Float>) {
 /// - b: `vectors` whole vectors are read for each i; no alignment needed.
 /// - Registers: rows vectors accumulators + vectors of b + 1 broadcast; see ``TileList``.
 ///
-/// One statement serves forward and backward-data (m: pixels, i: channels, b: packed weights), backward-weights (m: input
-/// channels, i: pixels, b: dy) and matrix products. 2 rows vectors lanes operations need rows + vectors loads a step.
+/// One statement serves forward and backward-data (m: pixels, i: channels, b: packed weights), backward-weights (m:
+/// input channels, i: pixels, b: dy) and matrix products. 2 rows vectors lanes operations need rows + vectors loads a
+/// step.
 @inline(__always)
 func multiplyAccumulate<let rows: Int, let vectors: Int>(
   _ acc: inout InlineArray<rows, InlineArray<vectors, Vector>>,
@@ -46,7 +47,8 @@ func multiplyAccumulate<let rows: Int, let vectors: Int>(
   }
 }
 
-/// What one register tile computes: a sum of products over a small grid of taps, added to a start value, activated, stored.
+/// What one register tile computes: a sum of products over a small grid of taps, added to a start value, activated,
+/// stored.
 ///
 /// out[m outRow + j] = f(start + sum over 0 <= u < uCount, 0 <= t < tCount, 0 <= i < depth of
 ///   a[u uA + t tA + m aRow + i aDepth] b[u uB + t tB + i bDepth + j]), 0 <= j < valid
@@ -66,8 +68,8 @@ struct TileTask {
   var accumulates: Bool
   var epilogue: Epilogue
 
-  /// Joins loops whose steps continue each other, so that the innermost one is as long as possible: neighbouring taps of a
-  /// dense window are one run of memory in x and in the packed weights.
+  /// Joins loops whose steps continue each other, so that the innermost one is as long as possible: neighbouring taps
+  /// of a dense window are one run of memory in x and in the packed weights.
   @inline(__always)
   mutating func joinLoops() {
     if tCount > 1, tA == depth &* aDepth, tB == depth &* bDepth {
@@ -124,11 +126,13 @@ enum RegisterTile<let rows: Int, let vectors: Int> {
 
   @inline(__always)
   static func start(_ task: TileTask) -> Accumulators {
-    // Not `repeating:`, which isn't inlined for ten rows and more: the address it gets keeps the accumulators in memory.
+    // Not `repeating:`, which isn't inlined for ten rows and more: the address it gets keeps the accumulators in
+    // memory.
     var acc = Accumulators { _ in .init(repeating: .zero) }
     let end = (vectors &- 1) &* lanes
     let last = task.valid &- end
-    // Loops over rows have small bodies: one that the compiler doesn't unroll fully would put all accumulators in memory.
+    // Loops over rows have small bodies: one that the compiler doesn't unroll fully would put all accumulators in
+    // memory.
     if task.accumulates {
       for v in 0..<vectors &- 1 {
         for m in 0..<rows { acc[unchecked: m][unchecked: v] = load(task.out + (m &* task.outRow &+ v &* lanes)) }

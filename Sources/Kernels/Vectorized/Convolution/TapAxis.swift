@@ -2,9 +2,9 @@ import TesseraKernelContract
 
 /// One axis of a correlation: which inputs meet which taps of the window for which outputs.
 ///
-/// Output i, 0 <= i < outputCount, lies at position outputStart + i outputStep of the tensor and sums over those taps t,
-/// 0 <= t < taps, whose input position i inputStep + offset + t offsetStep is inside 0..<inputExtent. Tap t is number
-/// firstTap + t tapStep of the packed window.
+/// Output i, 0 <= i < outputCount, lies at position outputStart + i outputStep of the tensor and sums over those taps
+/// t, 0 <= t < taps, whose input position i inputStep + offset + t offsetStep is inside 0..<inputExtent. Tap t is
+/// number firstTap + t tapStep of the packed window.
 ///
 /// Forward is one such axis. Backward-data splits into `stride` phases, each of which is one: the outputs h of one
 /// phase share h mod stride, meet the same taps, and step through dy one by one.
@@ -23,8 +23,9 @@ struct TapAxis: Sendable {
   }
 
   /// Outputs h = phase + i stride; h = p stride - pad + r dilation, so r takes part iff phase + pad - r dilation is a
-  /// multiple of the stride, and then p = i + (phase + pad - r dilation) / stride. These r are an arithmetic progression
-  /// with step stride / gcd(stride, dilation). Taps are numbered from the last r to the first, in order of growing p.
+  /// multiple of the stride, and then p = i + (phase + pad - r dilation) / stride. These r are an arithmetic
+  /// progression with step stride / gcd(stride, dilation). Taps are numbered from the last r to the first, in order of
+  /// growing p.
   static func backward(
     window: Int, stride: Int, dilation: Int, pad: Int, inputExtent: Int, extent: Int, phase: Int
   ) -> TapAxis {

@@ -1,11 +1,11 @@
 import TesseraKernelContract
 
-/// dw[r,s,c,k] = sum over n, p, q of x[n, p strideY - padTop + r dilationY, q strideX - padLeft + s dilationX, g C/G + c] dy[n,p,q,k]
-/// over those p and q for which x is inside the image: no padding is copied or multiplied.
+/// dw[r,s,c,k] = sum over n, p, q of x[n, p strideY - padTop + r dilationY, q strideX - padLeft + s dilationX, g C/G +
+/// c] dy[n,p,q,k] over those p and q for which x is inside the image: no padding is copied or multiplied.
 ///
-/// On the register tile: rows are input channels, vectors output channels, the depth is the columns q, the outer loops rows
-/// and images. Pixels are cut into strips that fit level 2 and strips grouped into chunks; each chunk has a partial dw of
-/// its own, [chunks][R,S,C/G,K], which a second phase adds in order.
+/// On the register tile: rows are input channels, vectors output channels, the depth is the columns q, the outer loops
+/// rows and images. Pixels are cut into strips that fit level 2 and strips grouped into chunks; each chunk has a
+/// partial dw of its own, [chunks][R,S,C/G,K], which a second phase adds in order.
 struct WeightGradient: Sendable {
   let geometry: ConvolutionGeometry
   let isChannelwise: Bool

@@ -69,7 +69,8 @@ struct CorrelationDetails: Sendable {
       source, step: layout.depthStride, target, rows: depth, valid: valid)
   }
 
-  /// target[d blockWidth + o] = source[o filterStride + d], o < valid, zeros for the others; squares of 4 x 4 in registers.
+  /// target[d blockWidth + o] = source[o filterStride + d], o < valid, zeros for the others; squares of 4 x 4 in
+  /// registers.
   private func transposePanel(
     _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, depth: Int, valid: Int,
     blockWidth: Int

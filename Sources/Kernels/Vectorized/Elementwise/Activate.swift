@@ -1,7 +1,7 @@
 public import TesseraKernelContract
 
-// Functions of vectors are written as functions that are always inlined: a closure called from main loop and tail may not be,
-// and then hands its vectors over in pieces.
+// Functions of vectors are written as functions that are always inlined: a closure called from main loop and tail may
+// not be, and then hands its vectors over in pieces.
 
 extension Kernels {
   public static func activate(

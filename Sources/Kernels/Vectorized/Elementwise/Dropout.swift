@@ -6,8 +6,8 @@ extension Kernels {
     x: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>
   ) {
     let kept = Vector(repeating: 1 - probability)
-    // A word is below probability * 2^32 iff it is below the next integer. Flipping the top bits of both compares them as
-    // signed integers, for which every instruction set has an instruction.
+    // A word is below probability * 2^32 iff it is below the next integer. Flipping the top bits of both compares them
+    // as signed integers, for which every instruction set has an instruction.
     let threshold = IntVector(
       repeating: Int32(bitPattern: UInt32((Double(probability) * 0x1p32).rounded(.up)) ^ 1 << 31))
 

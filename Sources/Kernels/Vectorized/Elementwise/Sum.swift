@@ -1,6 +1,6 @@
 extension Kernels {
-  /// Pairwise: halves are summed apart, down to leaves of 64 vectors in four accumulators. A leaf's chain of 16 additions is
-  /// shorter than what recursion to single elements would give.
+  /// Pairwise: halves are summed apart, down to leaves of 64 vectors in four accumulators. A leaf's chain of 16
+  /// additions is shorter than what recursion to single elements would give.
   public static func sum(count: Int, x: UnsafePointer<Float>) -> Float {
     let leaf = 64 * lanes
     if count <= leaf { return leafSum(count: count, x: x) }

@@ -1,11 +1,12 @@
 /// exp x, within 2 ulp where the result is normal.
 ///
 /// x = n log 2 + r with n the nearest integer to x / log 2, so |r| <= log(2) / 2; exp x = 2^n exp r.
-/// exp r = 1 + r + r^2 P(r), P the minimax polynomial of Cephes' `expf` (S. Moshier, 1989). log 2 is taken away in two parts, of
-/// which the first has 9 bits, so that n times it is exact without a fused multiply-add too.
+/// exp r = 1 + r + r^2 P(r), P the minimax polynomial of Cephes' `expf` (S. Moshier, 1989). log 2 is taken away in two
+/// parts, of which the first has 9 bits, so that n times it is exact without a fused multiply-add too.
 ///
-/// exp(-inf) = 0, exp(inf) = inf, exp(NaN) = NaN; overflow gives inf, underflow passes the denormal numbers to 0: 2^n is
-/// multiplied in two factors, whose exponents both stay in range for -104 <= x <= 89, and x is brought into that range.
+/// exp(-inf) = 0, exp(inf) = inf, exp(NaN) = NaN; overflow gives inf, underflow passes the denormal numbers to 0: 2^n
+/// is multiplied in two factors, whose exponents both stay in range for -104 <= x <= 89, and x is brought into that
+/// range.
 @inline(__always)
 func exponential(_ x: Vector) -> Vector {
   var x = x

@@ -1,7 +1,7 @@
 /// tanh x, within 2 ulp; tanh(+-inf) = +-1, tanh(NaN) = NaN, the sign of 0 is kept.
 ///
-/// |x| < 0.625: x + x^3 P(x^2), P the minimax polynomial of Cephes' `tanhf` (S. Moshier, 1989), where the other form would lose
-/// digits. Else 1 - 2 / (exp(2|x|) + 1). Both are computed of |x| and take the sign of x.
+/// |x| < 0.625: x + x^3 P(x^2), P the minimax polynomial of Cephes' `tanhf` (S. Moshier, 1989), where the other form
+/// would lose digits. Else 1 - 2 / (exp(2|x|) + 1). Both are computed of |x| and take the sign of x.
 @inline(__always)
 func hyperbolicTangent(_ x: Vector) -> Vector {
   let signBit = unsafeBitCast(x, to: IntVector.self) & IntVector(repeating: .min)

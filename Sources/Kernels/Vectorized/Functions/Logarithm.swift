@@ -1,7 +1,7 @@
 /// log x for normal x > 0, within 1 ulp; log inf = inf, log NaN = NaN.
 ///
-/// x = m 2^e with sqrt(1/2) <= m < sqrt 2; log x = e log 2 + log(1 + f), f = m - 1. log(1 + f) = f - f^2 / 2 + f^3 P(f), P the
-/// minimax polynomial of Cephes' `logf` (S. Moshier, 1989); log 2 is added in two parts.
+/// x = m 2^e with sqrt(1/2) <= m < sqrt 2; log x = e log 2 + log(1 + f), f = m - 1. log(1 + f) = f - f^2 / 2 + f^3
+/// P(f), P the minimax polynomial of Cephes' `logf` (S. Moshier, 1989); log 2 is added in two parts.
 @inline(__always)
 func logarithm(_ x: Vector) -> Vector {
   // The distance from sqrt(1/2) in bits: its exponent field is e, the rest goes back onto sqrt(1/2) as m.

@@ -2,8 +2,9 @@ import TesseraKernelContract
 
 /// Words 0...31 of eight Philox4x32-10 blocks, `block` to block + 7, in the order of the elements they belong to.
 ///
-/// Eight counters run side by side, one in each 64-bit lane, of which the words fill the lower half: the products of two words
-/// are then single 32 x 32 -> 64 bit multiplications (`vpmuludq`). The function of ``Philox4x32/block(counter:key:)``.
+/// Eight counters run side by side, one in each 64-bit lane, of which the words fill the lower half: the products of
+/// two words are then single 32 x 32 -> 64 bit multiplications (`vpmuludq`). The function of
+/// ``Philox4x32/block(counter:key:)``.
 @inline(__always)
 func philoxWords(block: UInt64, step: UInt64, key: DropoutKey) -> SIMD32<UInt32> {
   typealias Lanes = SIMD8<UInt64>

@@ -1,6 +1,6 @@
 extension Kernels {
-  /// Twelve chains a <- a * factor + term, which settle at 1: two multiply-adds a cycle with a latency of 4 need eight, and
-  /// twelve with both operands fit 16 registers.
+  /// Twelve chains a <- a * factor + term, which settle at 1: two multiply-adds a cycle with a latency of 4 need eight,
+  /// and twelve with both operands fit 16 registers.
   public static func multiplyAddLoop(iterations: Int, sink: UnsafeMutablePointer<Float>) -> Double {
     let factor = Vector(repeating: 0.75)
     let term = Vector(repeating: 0.25)

@@ -1,5 +1,5 @@
-/// Floats at `source`: a whole vector, or its first `valid` lanes and 0 behind them. Where `valid` is the constant `lanes`, as
-/// in the main loops of ``forEachVector(_:_:)``, only the whole load remains.
+/// Floats at `source`: a whole vector, or its first `valid` lanes and 0 behind them. Where `valid` is the constant
+/// `lanes`, as in the main loops of ``forEachVector(_:_:)``, only the whole load remains.
 @inline(__always)
 func load(_ source: UnsafePointer<Float>, valid: Int) -> Vector {
   valid == lanes ? load(source) : loadFirst(valid, source)

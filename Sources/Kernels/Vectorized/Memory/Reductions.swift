@@ -1,5 +1,5 @@
-// Sums and maxima across the lanes of one vector, by halves: a fixed order, and no generic method of the standard library,
-// whose weak symbols the instruction sets would share.
+// Sums and maxima across the lanes of one vector, by halves: a fixed order, and no generic method of the standard
+// library, whose weak symbols the instruction sets would share.
 
 /// The sum of all lanes.
 @inline(__always)

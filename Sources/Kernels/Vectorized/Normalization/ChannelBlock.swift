@@ -1,4 +1,5 @@
-/// A few vectors of neighbouring channels, whose parameters or sums stay in registers while the rows of [rows, channels] go by.
+/// A few vectors of neighbouring channels, whose parameters or sums stay in registers while the rows of [rows,
+/// channels] go by.
 struct ChannelBlock<let vectors: Int> {
   typealias Values = InlineArray<vectors, Vector>
 
@@ -46,8 +47,8 @@ struct ChannelBlock<let vectors: Int> {
 
 /// Cuts the channels into blocks of four vectors and, for the rest, of one.
 ///
-/// Four: whole cache lines of a row are read together, four chains hide the latency of an addition, and the four parameters of
-/// the longest formula fit 16 of AVX-512's registers.
+/// Four: whole cache lines of a row are read together, four chains hide the latency of an addition, and the four
+/// parameters of the longest formula fit 16 of AVX-512's registers.
 @inline(__always)
 func forEachChannelBlock(
   _ channels: Int, four: (ChannelBlock<4>) -> Void, one: (ChannelBlock<1>) -> Void

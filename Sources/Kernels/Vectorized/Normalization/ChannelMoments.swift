@@ -9,8 +9,8 @@ extension Kernels {
     }
   }
 
-  /// With n rows so far and m more: mean += delta m / (n + m), m2 += m2' + delta^2 n m / (n + m) (Chan, Golub, LeVeque 1979).
-  /// Means are kept as distances from the first, which are small where the means are large.
+  /// With n rows so far and m more: mean += delta m / (n + m), m2 += m2' + delta^2 n m / (n + m) (Chan, Golub, LeVeque
+  /// 1979). Means are kept as distances from the first, which are small where the means are large.
   public static func combineMoments(
     chunks: Int, rowsPerChunk: Int, rows: Int, channels: Int, moments: UnsafePointer<Float>,
     mean: UnsafeMutablePointer<Float>, variance: UnsafeMutablePointer<Float>
@@ -36,7 +36,8 @@ extension Kernels {
 }
 
 /// One pass over deviations d = x - shift, the shift being the mean of the first rows:
-/// mean = shift + sum d / n, m2 = sum d^2 - (sum d)^2 / n. What cancels is of the size of the shift's error, not of the mean.
+/// mean = shift + sum d / n, m2 = sum d^2 - (sum d)^2 / n. What cancels is of the size of the shift's error, not of the
+/// mean.
 @inline(__always)
 private func measureRows<let vectors: Int>(
   _ block: ChannelBlock<vectors>, rows: Int, channels: Int, x: UnsafePointer<Float>,

@@ -17,8 +17,8 @@ func pixel(_ g: PoolingGeometry, _ image: Int, _ top: Int, _ left: Int, _ r: Int
   image &+ ((top &+ r &* g.dilationY) &* g.w &+ left &+ s &* g.dilationX) &* g.c
 }
 
-/// Calls `body` for each window of the output rows, with the start of its image in x, its position in y, the taps that lie in
-/// the image, and the row and column of its first tap.
+/// Calls `body` for each window of the output rows, with the start of its image in x, its position in y, the taps that
+/// lie in the image, and the row and column of its first tap.
 @inline(__always)
 func forEachWindow(
   _ g: PoolingGeometry, rows: Range<Int>,
@@ -38,9 +38,9 @@ func forEachWindow(
   }
 }
 
-/// Sets the rows of dx to 0 and calls `body` for each pair of a window and an element of them that it sees, in scan order of
-/// the windows: with the window's position in dy, the element's in dx, the tap r * S + s that joins them, and the row and
-/// column of the window's first tap. A row of dx stays in the first cache meanwhile.
+/// Sets the rows of dx to 0 and calls `body` for each pair of a window and an element of them that it sees, in scan
+/// order of the windows: with the window's position in dy, the element's in dx, the tap r * S + s that joins them, and
+/// the row and column of the window's first tap. A row of dx stays in the first cache meanwhile.
 @inline(__always)
 func forEachSource(
   _ g: PoolingGeometry, rows: Range<Int>, dx: UnsafeMutablePointer<Float>,

@@ -1,0 +1,49 @@
+# Everything needs Swift only; what else the build wants, Scripts/setup.sh installs.
+
+.PHONY: help bench test check setup lint format warnings disassembly sanitize embedding clean
+
+help:
+	@echo "make bench    build, then the main job: topology, peaks, training on real digits, time of each layer"
+	@echo "make test     build, then all tests"
+	@echo "make check    format, warnings, disassembly, sanitizers, the embedding example"
+	@echo "make format   rewrite all sources in the project's format"
+	@echo "make clean    remove all that was built"
+
+setup:
+	@Scripts/setup.sh
+
+bench: setup
+	swift build -c release --product engine-bench
+	.build/release/engine-bench
+
+test: setup
+	swift build -c release --build-tests
+	swift test -c release --skip-build
+
+check: lint warnings disassembly embedding sanitize
+
+SOURCES = Package.swift $(shell find Sources Tests Examples -name '*.swift' -not -path '*/.build*')
+
+lint:
+	swift format lint --strict $(SOURCES)
+
+format:
+	swift format -i $(SOURCES)
+
+# A build of its own, since a warning is printed only when its file is compiled.
+warnings: setup
+	TESSERA_WARNINGS=errors swift build --build-tests --build-path .build-warnings
+
+disassembly: setup
+	swift build -c release --product engine-bench
+	Scripts/check-disassembly.sh .build/release
+
+embedding: setup
+	swift run -c release --package-path Examples/Embedding --scratch-path .build-embedding
+
+sanitize: setup
+	TESSERA_TESTS=short Scripts/sanitize.sh address
+	TESSERA_TESTS=short Scripts/sanitize.sh thread
+
+clean:
+	rm -rf .build .build-*

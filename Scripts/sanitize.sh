@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Runs the tests under a sanitizer: address or thread. TESSERA_TESTS=short shortens the long sweeps.
+set -euo pipefail
+sanitizer=$1
+build=.build-$sanitizer
+swift build --build-tests --sanitize "$sanitizer" --build-path "$build"
+# The runtime's own leaks at exit aren't ours to judge.
+export ASAN_OPTIONS="detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
+export TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/Scripts/thread-sanitizer.supp${TSAN_OPTIONS:+ $TSAN_OPTIONS}"
+swift test --skip-build --sanitize "$sanitizer" --build-path "$build"
