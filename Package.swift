@@ -30,9 +30,9 @@ func kernelTarget(_ name: String, folder: String, define: String, flags: [String
 #if arch(x86_64)
   let vectorTargets = [
     kernelTarget(
-      "TesseraKernelsAVX2", folder: "AVX2", define: "TESSERA_AVX2", flags: ["-march=x86-64-v3"]),
+      "TesseraKernelsX86AVX2", folder: "AVX2", define: "TESSERA_AVX2", flags: ["-march=x86-64-v3"]),
     kernelTarget(
-      "TesseraKernelsAVX512", folder: "AVX512", define: "TESSERA_AVX512",
+      "TesseraKernelsX86AVX512", folder: "AVX512", define: "TESSERA_AVX512",
       flags: ["-march=x86-64-v4", "-mprefer-vector-width=512"]),
   ]
 #else

@@ -3,8 +3,8 @@ import CTesseraShims
 import TesseraKernelsBaseline
 
 #if arch(x86_64)
-  import TesseraKernelsAVX2
-  import TesseraKernelsAVX512
+  import TesseraKernelsX86AVX2
+  import TesseraKernelsX86AVX512
 #endif
 
 /// The kernels this build holds, and which of them this processor can run.
