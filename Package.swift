@@ -91,7 +91,7 @@ let package = Package(
     .executableTarget(
       name: "engine-bench",
       dependencies: [
-        "Tessera", "TesseraData", "TesseraNetworks", "TesseraKernels",
+        "Tessera", "TesseraData", "TesseraNetworks", "TesseraKernels", "TesseraRuntime",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

@@ -1,5 +1,4 @@
 import Dispatch
-import Synchronization
 public import TesseraGraph
 
 /// A program bound to a parameter store and to a number of workers: what is run.
@@ -16,7 +15,7 @@ public final class Session: Sendable {
 
   let variables: [StoredVariable]
   let prepared: PreparedMemory
-  private let idle = Mutex<[RunContext]>([])
+  private let idle = Lock<[RunContext]>([])
 
   /// Binds a program. Variables that the store doesn't hold yet are added with their initial values.
   /// - Parameter workers: nil: the environment's, or one a usable core. More than there are cores works, and is slower.

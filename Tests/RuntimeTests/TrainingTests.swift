@@ -159,7 +159,7 @@ struct Batch {
     let isDone = Atomic<Bool>(false)
     let mixed = Atomic<Int>(0)
     let runs = Atomic<Int>(0)
-    let failures = Mutex<[String]>([])
+    let failures = Lock<[String]>([])
     let thread = Thread {
       while !isDone.load(ordering: .relaxed) {
         do {

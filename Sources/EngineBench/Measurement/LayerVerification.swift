@@ -1,5 +1,5 @@
 import Dispatch
-import Synchronization
+import TesseraRuntime
 import TesseraKernels
 
 /// Compares a result with single elements computed in double precision.
@@ -20,7 +20,7 @@ enum LayerVerification {
     let count = sizes.reduce(1, *)
     let sample = g.flops > completeFlops && count > sampleCount ? self.sample(sizes) : nil
     let checked = sample?.count ?? count
-    let largest = Mutex((error: 0.0, reference: 0.0))
+    let largest = Lock((error: 0.0, reference: 0.0))
     let chunk = 256
     DispatchQueue.concurrentPerform(iterations: (checked + chunk - 1) / chunk) { part in
       var (error, reference) = (0.0, 0.0)

@@ -1,4 +1,3 @@
-import Dispatch
 import Synchronization
 
 /// What follows from parameters alone (packed weights), kept between runs and shared by all runs of a session. It is
@@ -6,7 +5,7 @@ import Synchronization
 final class PreparedMemory: @unchecked Sendable {
   let memory: AlignedMemory
   /// Whoever prepares holds it; another thread may give it back.
-  private let preparing = DispatchSemaphore(value: 1)
+  private let preparing = ReadWriteLock()
   /// Sum of the versions of the variables behind each step's result, as of its last preparation. Versions only grow, so
   /// equal sums mean equal versions. Written by who prepares.
   private var versions: [UInt64]
@@ -30,9 +29,9 @@ final class PreparedMemory: @unchecked Sendable {
     guard !versions.isEmpty, total.load(ordering: .acquiring) != currentTotal(session) else {
       return .fresh
     }
-    preparing.wait()
+    preparing.lockExclusive()
     if total.load(ordering: .acquiring) == currentTotal(session) {
-      preparing.signal()
+      preparing.unlockExclusive()
       return .fresh
     }
     return .stale
@@ -51,10 +50,10 @@ final class PreparedMemory: @unchecked Sendable {
       }
     }
     total.store(currentTotal(session), ordering: .releasing)
-    preparing.signal()
+    preparing.unlockExclusive()
   }
 
-  func abandon() { preparing.signal() }
+  func abandon() { preparing.unlockExclusive() }
 
   private func version(_ variables: [Int], _ session: Session) -> UInt64 {
     var sum: UInt64 = 0

@@ -26,7 +26,7 @@ final class RunContext: @unchecked Sendable {
   private var startedAt: UInt64?
 
   private let hasFailed = Atomic<Bool>(false)
-  private let failure = Mutex<TesseraError?>(nil)
+  private let failure = Lock<TesseraError?>(nil)
   /// Set by the worker that runs the step, read after the team is done.
   private let hasPublished = Atomic<Bool>(false)
   private let hasBegunCommit = Atomic<Bool>(false)

@@ -1,5 +1,4 @@
 import CHwloc
-import Synchronization
 
 /// Binds the calling thread to a core for the length of a run, and puts back exactly the mask that it had.
 ///
@@ -34,7 +33,7 @@ struct ThreadBinding: ~Copyable {
 /// The cores that runs of this process are bound to at this moment, so that no core has two bound workers.
 enum CoreLeases {
   /// One bit a core of ``Machine/current``, up to 1,024.
-  private static let taken = Mutex<InlineArray<16, UInt64>>(.init(repeating: 0))
+  private static let taken = Lock<InlineArray<16, UInt64>>(.init(repeating: 0))
 
   /// Leases up to `count` free cores, lowest first.
   static func lease(_ count: Int) -> Lease {

@@ -14,9 +14,9 @@ public final class ParameterStore: Sendable {
   /// Held shared by runs and readers, alone by whoever writes.
   let lock = ReadWriteLock()
   /// Held by a training step from its first task to its last, and by every other writer.
-  let writing = Mutex<Void>(())
+  let writing = Lock<Void>(())
 
-  private let variables = Mutex<[String: StoredVariable]>([:])
+  private let variables = Lock<[String: StoredVariable]>([:])
 
   public init(seed: UInt64 = 0) { self.seed = seed }
 
