@@ -25,10 +25,10 @@ check: lint warnings disassembly embedding sanitize
 SOURCES = Package.swift $(shell find Sources Tests Examples -name '*.swift' -not -path '*/.build*')
 
 lint:
-	swift format lint --strict $(SOURCES)
+	@swift format lint --strict $(SOURCES)
 
 format:
-	swift format -i $(SOURCES)
+	@swift format -i $(SOURCES)
 
 # A build of its own, since a warning is printed only when its file is compiled.
 warnings: setup

@@ -2,6 +2,7 @@ public import Tessera
 
 /// A network under a name: what commands and reports know it by.
 public struct Network: Sendable {
+  /// As commands take it.
   public let name: String
   /// One sentence for lists.
   public let summary: String
@@ -15,6 +16,7 @@ public struct Network: Sendable {
 
 /// Every network that Tessera ships. Commands, benchmarks and tests know what is registered here, and nothing else.
 public enum NetworkCatalogue {
+  /// In the order of size.
   public static let all: [Network] = [.digitsCNN, .mnistCNN, .cifarCNN, .cifarVGG]
 
   /// The network of a name.

@@ -19,6 +19,7 @@ public struct Program: Sendable {
 
   /// The graph after all passes.
   public let graph: Graph
+  /// The instruction set whose kernels were chosen.
   public let instructionSet: InstructionSet
   let plan: ExecutionPlan
   let constants: [AlignedMemory]

@@ -9,8 +9,11 @@ public final class Session: Sendable {
   /// More workers than any machine has cores; a larger number is a mistake.
   public static let maximumWorkers = 4096
 
+  /// What is run.
   public let program: Program
+  /// Where its parameters live.
   public let store: ParameterStore
+  /// How many threads share a run at most.
   public let workers: Int
 
   let variables: [StoredVariable]

@@ -3,9 +3,11 @@ public import TesseraGraph
 /// A dense, row-major tensor in host memory that nobody changes: what goes into a run and comes out of it, and what is
 /// read from and written to a parameter store. Copies share storage.
 public struct Tensor: Sendable {
+  /// Shape and element type.
   public let type: TensorType
   package let storage: AlignedMemory
 
+  /// Sizes, outermost first.
   public var shape: Shape { type.shape }
 
   /// - Throws: ``TesseraError/Code/shapeMismatch`` if the number of elements isn't the shape's.

@@ -190,7 +190,7 @@ import Testing
     }
     for momentum in [-0.1, 1.1, .nan] {
       expectError(
-        .invalidAttribute, at: "batch_norm2d.running_mean.update", expected: "0...1", found: "\(momentum)"
+        .invalidAttribute, at: "batch_norm2d", expected: "0...1", found: "\(momentum)"
       ) {
         _ = try BatchNorm2D(momentum: momentum).graph(batch: 2, mode: .training, inputShape: image)
       }

@@ -151,6 +151,12 @@ import Testing
     }
   }
 
+  @Test func groupsThatNoWeightIsIn() {
+    expectError(.notFound, at: "optimizer", expected: "default", found: "\"heads\"") {
+      _ = try build([Dense(3)], [5], optimizer: .sgd(groups: ["heads": ParameterGroup(), "default": ParameterGroup()]))
+    }
+  }
+
   /// Any graph with a loss can be made a training step, once.
   @Test func graphsBuiltByHand() throws {
     var graph = Graph()

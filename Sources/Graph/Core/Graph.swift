@@ -10,8 +10,11 @@ public struct Value: Hashable, Sendable {
 public struct Node: Sendable {
   /// Unique in its graph: the layer's path and the operation's name.
   public let name: String
+  /// What is applied.
   public let operation: any Operation
+  /// Operands, in the operation's order.
   public let inputs: [Value]
+  /// Results, in the operation's order.
   public let outputs: [Value]
 }
 
@@ -28,22 +31,26 @@ public struct Graph: Sendable {
     case node(Int, output: Int)
   }
 
+  /// A tensor that every run is given.
   public struct Input: Hashable, Sendable {
     public let name: String
     public let value: Value
   }
 
+  /// A variable, and the value that it has at the beginning of a run.
   public struct VariableRead: Hashable, Sendable {
     public let variable: Variable
     public let value: Value
   }
 
+  /// A tensor that is part of the graph.
   public struct Constant: Hashable, Sendable {
     /// Row-major.
     public let elements: [Double]
     public let value: Value
   }
 
+  /// A tensor that every run gives.
   public struct Output: Hashable, Sendable {
     public let name: String
     public let value: Value
@@ -51,15 +58,22 @@ public struct Graph: Sendable {
 
   /// What a variable becomes when a step succeeds. Updates are written together, at the end, or not at all.
   public struct Update: Hashable, Sendable {
+    /// Index into ``Graph/variables``.
     public let variable: Int
     public let value: Value
   }
 
+  /// In an order in which they can be computed.
   public private(set) var nodes: [Node] = []
+  /// In the order in which they were added, as all lists here.
   public private(set) var inputs: [Input] = []
+  /// One for each name, however often it was added.
   public private(set) var variables: [VariableRead] = []
+  /// Tensors that are part of the graph.
   public private(set) var constants: [Constant] = []
+  /// What a run gives; names are unique.
   public private(set) var outputs: [Output] = []
+  /// At most one for each variable.
   public private(set) var updates: [Update] = []
   /// Values that must be finite, or the step fails before anything is written.
   public private(set) var finiteChecks: [Value] = []
@@ -68,6 +82,7 @@ public struct Graph: Sendable {
   private var sources: [Source] = []
   private var nodeNames: Set<String> = []
 
+  /// An empty graph.
   public init() {}
 
   // MARK: What is known
@@ -75,12 +90,15 @@ public struct Graph: Sendable {
   /// The type of a value of this graph.
   public func type(of value: Value) -> TensorType { types[value.index] }
 
+  /// The shape of a value of this graph.
   public func shape(of value: Value) -> Shape { types[value.index].shape }
 
+  /// Where a value of this graph comes from.
   public func source(of value: Value) -> Source { sources[value.index] }
 
   package var valueCount: Int { types.count }
 
+  /// Index into ``variables``; nil if there is none of that name.
   public func variableIndex(named name: String) -> Int? {
     variables.firstIndex { $0.variable.name == name }
   }

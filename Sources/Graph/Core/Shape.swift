@@ -2,8 +2,10 @@
 /// says whether it is one: rank 0 to 8, no size negative, the number of elements within Int. Graphs hold validated
 /// shapes only.
 public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStringConvertible {
+  /// More dimensions than this are an error.
   public static let maximumRank = 8
 
+  /// Sizes in elements, outermost first.
   public let dimensions: [Int]
 
   public init(_ dimensions: [Int]) { self.dimensions = dimensions }
@@ -12,11 +14,13 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
   /// A single number.
   public static let scalar = Shape([])
 
+  /// The number of dimensions; 0 for a single number.
   public var rank: Int { dimensions.count }
 
   /// Elements of a validated shape; 1 for a scalar. Int.max where the product doesn't fit.
   public var count: Int { countIfRepresentable ?? Int.max }
 
+  /// The size of one dimension, which must exist.
   public subscript(axis: Int) -> Int { dimensions[axis] }
 
   public var description: String { "[\(dimensions.map(String.init).joined(separator: ", "))]" }
@@ -53,7 +57,9 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
 
 /// What is known of a value before any run: its shape and element type.
 public struct TensorType: Hashable, Sendable, CustomStringConvertible {
+  /// Sizes, outermost first.
   public let shape: Shape
+  /// The type of each element.
   public let element: ElementType
 
   public init(_ shape: Shape, _ element: ElementType = .float32) {

@@ -5,6 +5,7 @@
 public struct TesseraError: Error, Sendable, CustomStringConvertible {
   /// The kind of mistake, stable across versions.
   public struct Code: Hashable, Sendable, CustomStringConvertible {
+    /// The words that errors are printed with.
     public let description: String
 
     /// A shape doesn't fit where it is used.
@@ -38,14 +39,18 @@ public struct TesseraError: Error, Sendable, CustomStringConvertible {
     public init(description: String) { self.description = description }
   }
 
+  /// The kind of mistake.
   public let code: Code
   /// The node, layer, tensor, file (with line or offset) or argument at fault.
   public let location: String
+  /// What would have been right.
   public let expected: String
+  /// What was there instead.
   public let found: String
   /// What a foreign kernel or the system threw.
   public let underlying: (any Error)?
 
+  /// Every error says where, what was expected and what was found.
   public init(
     _ code: Code, at location: String, expected: String, found: String,
     underlying: (any Error)? = nil

@@ -9,9 +9,13 @@ public struct Variable: Hashable, Sendable {
     case counter
   }
 
+  /// Unique in a store: the layer's path and the parameter's name.
   public let name: String
+  /// Shape and element type, the same in every program.
   public let type: TensorType
+  /// What the variable is for.
   public let role: Role
+  /// Where its first value comes from.
   public let initializer: Initializer
   /// False for a frozen weight: it gets no gradient.
   public let isTrainable: Bool
@@ -30,5 +34,6 @@ public struct Variable: Hashable, Sendable {
     self.group = group
   }
 
+  /// The parameter group of weights that name no other.
   public static let defaultGroup = "default"
 }

@@ -36,6 +36,8 @@ public struct BatchNorm2D: Layer {
         throw TesseraError(
           .shapeMismatch, at: builder.name(), expected: "a rank of 1 or more", found: "\(shape)")
       }
+      try OperandCheck.attribute(
+        momentum >= 0 && momentum <= 1, "a momentum in 0...1", found: "\(momentum)", at: builder.name())
       let scale = try builder.parameter(
         "weight", shape: [channels], initializer: .constant(1), isTrainable: isTrainable,
         group: group)

@@ -30,6 +30,7 @@ extension Layer {
 
 /// Layers one after the other.
 public struct Sequential: Layer {
+  /// In the order in which they are applied.
   public let layers: [any Layer]
   public let name: String?
   private let givenInputShape: Shape?
@@ -37,6 +38,7 @@ public struct Sequential: Layer {
   /// The first layer's input shape, if none is given.
   public var inputShape: Shape? { givenInputShape ?? layers.first?.inputShape }
 
+  /// - Parameter name: a level of names of its own; nil: the layers belong to the enclosing one.
   public init(_ layers: [any Layer], inputShape: Shape? = nil, name: String? = nil) {
     self.layers = layers
     self.name = name

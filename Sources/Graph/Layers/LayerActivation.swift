@@ -7,9 +7,13 @@ public struct LayerActivation: Hashable, Sendable {
 
   private let kind: Kind
 
+  /// None.
   public static let linear = LayerActivation(kind: .function(.identity))
+  /// max(x, 0).
   public static let relu = LayerActivation(kind: .function(.relu))
+  /// 1 / (1 + exp(-x)).
   public static let sigmoid = LayerActivation(kind: .function(.sigmoid))
+  /// The hyperbolic tangent.
   public static let tanh = LayerActivation(kind: .function(.tanh))
   /// Over the channels.
   public static let softmax = LayerActivation(kind: .softmax)

@@ -4,6 +4,7 @@ public struct ModelMode: Hashable, Sendable {
 
   /// Dropout drops; batch normalization uses the batch's statistics and updates the running ones.
   public static let training = ModelMode(isTraining: true)
+  /// Dropout does nothing; batch normalization uses the running statistics.
   public static let inference = ModelMode(isTraining: false)
 }
 
@@ -12,7 +13,9 @@ public struct ModelMode: Hashable, Sendable {
 /// A layer's parameters are named after its path, as in `block1.conv2d.weight`. Layers without a name get one from
 /// their kind and their order among their siblings, the same in every mode and for every batch size.
 public final class ModelBuilder {
+  /// What was built so far.
   public var graph = Graph()
+  /// Whether the model is built to learn or to be used.
   public let mode: ModelMode
   /// The type of images, weights and everything computed from them.
   public let element: ElementType

@@ -3,6 +3,7 @@
 public struct GraphRewriter {
   /// The graph that grows.
   public var graph = Graph()
+  /// The graph that is copied.
   public let source: Graph
   private var newValues: [Value?]
 
@@ -25,6 +26,7 @@ public struct GraphRewriter {
   /// needs it.
   public typealias Rule = (inout GraphRewriter, Node) throws(TesseraError) -> [Value]?
 
+  /// The graph in which `rule` has decided about every node.
   public static func rewrite(_ source: Graph, _ rule: Rule) throws(TesseraError) -> Graph {
     var rewriter = try GraphRewriter(source)
     for node in source.nodes {

@@ -19,13 +19,17 @@ public struct Initializer: Hashable, Sendable {
 
   package let distribution: Distribution
 
+  /// All 0.
   public static let zeros = Initializer(distribution: .constant(0))
+  /// All the same.
   public static func constant(_ value: Double) -> Initializer {
     Initializer(distribution: .constant(value))
   }
+  /// Uniform in [-bound, bound).
   public static func uniform(bound: Double) -> Initializer {
     Initializer(distribution: .uniform(bound: bound))
   }
+  /// Normal with mean 0.
   public static func normal(deviation: Double) -> Initializer {
     Initializer(distribution: .normal(deviation: deviation))
   }

@@ -6,6 +6,7 @@ public struct LearningRateSchedule: Hashable, Sendable {
     case cosine(steps: Int, warmUpSteps: Int, minimum: Double)
   }
 
+  /// The rate at the beginning, after any warm-up.
   public let base: Double
   private let rule: Rule
 
@@ -29,6 +30,7 @@ public struct LearningRateSchedule: Hashable, Sendable {
       rule: .cosine(steps: max(1, steps), warmUpSteps: max(0, warmUpSteps), minimum: minimum))
   }
 
+  /// The rate of a step, counted from 0; steps below 0 count as 0.
   public func learningRate(atStep step: Int) -> Double {
     let step = max(0, step)
     switch rule {

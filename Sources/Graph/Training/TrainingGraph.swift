@@ -3,6 +3,7 @@ public enum TrainingGraph {
   /// The program's input that is the learning rate of the default parameter group.
   public static let defaultLearningRateName = "learning_rate"
 
+  /// The program's input that is the learning rate of a parameter group.
   public static func learningRateName(group: String) -> String {
     group == Variable.defaultGroup ? defaultLearningRateName : "\(defaultLearningRateName).\(group)"
   }
@@ -52,9 +53,16 @@ public enum TrainingGraph {
 extension Graph {
   /// Makes a graph with a loss a training step: appends the gradients of all trainable weights, their updates, and the
   /// step counter's; demands that loss and gradients be finite. Adds the output "loss" and the learning rates' inputs.
-  /// - Throws: ``TesseraError/Code/notFound`` if no trainable weight influences the loss.
+  /// - Throws: ``TesseraError/Code/notFound`` if no trainable weight influences the loss, or the optimizer names a parameter
+  ///   group that no weight is in.
   public mutating func addTraining(loss: Value, optimizer: Optimizer) throws(TesseraError) {
     let weights = variables.filter(\.variable.isTrainable)
+    let groups = Set(weights.map(\.variable.group))
+    if let unknown = optimizer.groups.keys.sorted().first(where: { !groups.contains($0) }) {
+      throw TesseraError(
+        .notFound, at: "optimizer", expected: "a parameter group of the model: \(groups.sorted().joined(separator: ", "))",
+        found: "\"\(unknown)\"")
+    }
     let gradients = try differentiate(loss, withRespectTo: weights.map(\.value))
     guard gradients.contains(where: { $0 != nil }) else {
       throw TesseraError(

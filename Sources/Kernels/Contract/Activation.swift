@@ -6,7 +6,7 @@ public enum Activation: Hashable, Sendable {
   /// y = z < 0 ? 0 : z, so NaN passes on. dz = y <= 0 ? 0 : dy.
   case relu
   /// y = z < 0 ? slope z : z, slope > 0. dz = y <= 0 ? slope dy : dy.
-  case leakyRelu(slope: Float)
+  case leakyRelu(slope: Double)
   /// y = 1 / (1 + exp(-z)). dz = dy y (1 - y).
   case sigmoid
   /// y = tanh z. dz = dy (1 - y y).

@@ -17,6 +17,7 @@ public struct InstructionSet: Hashable, Comparable, Sendable, CustomStringConver
   /// 16 lanes with fused multiply-add and masks: x86-64-v4.
   public static let avx512 = InstructionSet(rank: 2, name: "avx512", floatLanes: 16)
 
+  /// In order of preference, the best last.
   public static let all: [InstructionSet] = [.baseline, .avx2, .avx512]
 
   public var description: String { name }

@@ -1,11 +1,11 @@
 /// Hyper-parameters of one stochastic gradient descent step, as in `torch.optim.SGD` without dampening.
 public struct SGDStep: Hashable, Sendable {
-  public var learningRate: Float
-  public var momentum: Float
-  public var weightDecay: Float
+  public var learningRate: Double
+  public var momentum: Double
+  public var weightDecay: Double
   public var nesterov: Bool
 
-  public init(learningRate: Float, momentum: Float, weightDecay: Float, nesterov: Bool) {
+  public init(learningRate: Double, momentum: Double, weightDecay: Double, nesterov: Bool) {
     self.learningRate = learningRate
     self.momentum = momentum
     self.weightDecay = weightDecay

@@ -4,6 +4,7 @@ public struct RunProfile: Sendable {
   public struct Entry: Sendable {
     /// The node's name, which begins with its layer's.
     public let node: String
+    /// The kernel's name, in the grammar operation.pass.type.isa.tile.
     public let kernel: String
     /// From the end of the step before to the end of this one.
     public let seconds: Double
@@ -13,6 +14,7 @@ public struct RunProfile: Sendable {
     public let isPreparation: Bool
   }
 
+  /// In the order in which they ran.
   public let entries: [Entry]
 
   /// Seconds of the whole run.

@@ -14,9 +14,13 @@ public protocol KernelOperation: Operation {
 public struct KernelContext: Sendable {
   /// The node's name, for errors.
   public let location: String
+  /// Types of the operands.
   public let inputs: [TensorType]
+  /// Types of the results.
   public let outputs: [TensorType]
+  /// The instruction set that the program is compiled for.
   public let instructionSet: InstructionSet
+  /// What blocking may follow from.
   public let caches: CacheSizes
   /// The kernels of that instruction set.
   package let kernels: any KernelSet.Type
@@ -40,10 +44,12 @@ public struct NodeKernel: Sendable {
   public var workspaceByteCount: Int
   /// Bytes that each worker has for itself while it runs tasks; uninitialised.
   public var scratchByteCount: Int
+  /// Each begins when the one before is done.
   public var phases: [Phase]
 
   /// Tasks that may run in any order and at the same time.
   public struct Phase: Sendable {
+    /// From the problem alone.
     public var taskCount: Int
     /// Runs a range of tasks. Throwing ends the run: nothing is written to the parameters.
     public var run: @Sendable (Range<Int>, KernelArguments) throws -> Void

@@ -27,7 +27,7 @@ extension Activation {
     switch function.kind {
     case .identity: self = .identity
     case .relu: self = .relu
-    case .leakyRelu(let slope): self = .leakyRelu(slope: Float(slope))
+    case .leakyRelu(let slope): self = .leakyRelu(slope: slope)
     case .sigmoid: self = .sigmoid
     case .tanh: self = .tanh
     }

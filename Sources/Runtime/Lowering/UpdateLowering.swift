@@ -23,31 +23,28 @@ extension SGDUpdate: KernelOperation, InPlaceUpdate {
     if let scalar = context.referenceType { return reference(count, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
-    let (momentum, weightDecay, nesterov) = (Float(momentum), Float(weightDecay), nesterov)
     let hasVelocity = context.inputs.count > 3
     return context.elementwise("sgd", count: count) { range, arguments in
       kernels.sgd(
-        SGDStep(
-          learningRate: arguments.x(2).pointee, momentum: momentum, weightDecay: weightDecay,
-          nesterov: nesterov),
-        count: range.count, gradient: arguments.x(1) + range.lowerBound,
+        step(arguments), count: range.count, gradient: arguments.x(1) + range.lowerBound,
         parameter: arguments.updated(0, from: 0, range),
         velocity: hasVelocity ? arguments.updated(1, from: 3, range) : nil)
     }
   }
 
   private func reference<T: ReferenceScalar>(_ count: Int, _: T.Type) -> NodeKernel {
-    let (momentum, weightDecay, nesterov) = (Float(momentum), Float(weightDecay), nesterov)
     let hasVelocity = momentum != 0
     return T.referenceKernel("sgd") { arguments in
       Reference.sgd(
-        SGDStep(
-          learningRate: arguments.x(2).pointee, momentum: momentum, weightDecay: weightDecay,
-          nesterov: nesterov),
-        count: count, gradient: arguments.x(1, T.self),
+        step(arguments), count: count, gradient: arguments.x(1, T.self),
         parameter: arguments.updated(0, from: 0, 0..<count, T.self),
         velocity: hasVelocity ? arguments.updated(1, from: 3, 0..<count, T.self) : nil)
     }
+  }
+
+  private func step(_ arguments: KernelArguments) -> SGDStep {
+    SGDStep(
+      learningRate: Double(arguments.x(2).pointee), momentum: momentum, weightDecay: weightDecay, nesterov: nesterov)
   }
 }
 

@@ -23,9 +23,11 @@ public struct Machine: Sendable, CustomStringConvertible {
   public let cores: [Core]
   /// Cores of the machine, usable or not.
   public let machineCoreCount: Int
+  /// Data caches above the first core.
   public let caches: CacheSizes
   /// Bytes of memory of the whole machine; 0 where it isn't known.
   public let memoryBytes: Int
+  /// As the processor calls itself.
   public let processorName: String
 
   /// The machine as it was when first asked for.

@@ -3,7 +3,9 @@ public import TesseraKernels
 
 /// What a number of workers can do at best, measured: the figures that percentages of peak refer to.
 public struct PeakMeasurement: Sendable {
+  /// The instruction set that was measured.
   public let instructionSet: InstructionSet
+  /// How many threads worked at the same time.
   public let workers: Int
   /// 10^9 floating-point operations a second, of multiply-adds on registers.
   public let gflops: Double

@@ -18,6 +18,7 @@ public final class ParameterStore: Sendable {
 
   private let variables = Lock<[String: StoredVariable]>([:])
 
+  /// An empty store. Sessions add the variables of their programs.
   public init(seed: UInt64 = 0) { self.seed = seed }
 
   /// Names of all variables, sorted.

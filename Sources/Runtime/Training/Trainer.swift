@@ -5,6 +5,7 @@ public import TesseraGraph
 /// A step computes loss and gradients, checks that they are finite, and only then writes weights, optimizer state,
 /// running statistics and the step counter. A step that throws has written nothing.
 public struct Trainer: Sendable {
+  /// The program of one training step, bound to the store.
   public let session: Session
 
   /// Compiles a model for training.

@@ -13,7 +13,7 @@ public enum Reference {
     switch activation {
     case .identity: z
     case .relu: z < 0 ? 0 : z
-    case .leakyRelu(let slope): z < 0 ? Double(slope) * z : z
+    case .leakyRelu(let slope): z < 0 ? slope * z : z
     case .sigmoid: sigmoid(z)
     case .tanh: .tanh(z)
     }
@@ -24,7 +24,7 @@ public enum Reference {
     switch activation {
     case .identity: dy
     case .relu: y <= 0 ? 0 : dy
-    case .leakyRelu(let slope): y <= 0 ? Double(slope) * dy : dy
+    case .leakyRelu(let slope): y <= 0 ? slope * dy : dy
     case .sigmoid: dy * y * (1 - y)
     case .tanh: dy * (1 - y * y)
     }

@@ -10,14 +10,14 @@ extension Reference {
     velocity: UnsafeMutablePointer<T>?
   ) {
     for i in 0..<count {
-      let decayed = Double(gradient[i]) + Double(step.weightDecay) * Double(parameter[i])
+      let decayed = Double(gradient[i]) + step.weightDecay * Double(parameter[i])
       var direction = decayed
       if let velocity {
-        let speed = Double(step.momentum) * Double(velocity[i]) + decayed
+        let speed = step.momentum * Double(velocity[i]) + decayed
         velocity[i] = T(speed)
-        direction = step.nesterov ? decayed + Double(step.momentum) * speed : speed
+        direction = step.nesterov ? decayed + step.momentum * speed : speed
       }
-      parameter[i] = T(Double(parameter[i]) - Double(step.learningRate) * direction)
+      parameter[i] = T(Double(parameter[i]) - step.learningRate * direction)
     }
   }
 

@@ -179,7 +179,7 @@ extension Epilogue {
   fileprivate init(_ activation: Activation) {
     switch activation {
     case .relu: self = .relu
-    case .leakyRelu(let slope): self = .leakyRelu(slope)
+    case .leakyRelu(let slope): self = .leakyRelu(Float(slope))
     case .identity, .sigmoid, .tanh: self = .none
     }
   }

@@ -14,7 +14,8 @@ extension Kernels {
       @inline(__always)
       func relu(_ z: Vector) -> Vector { z.replacing(with: 0, where: z .< 0) }
       map(count: count, x, to: y, relu)
-    case .leakyRelu(let slope):
+    case .leakyRelu(let exactSlope):
+      let slope = Float(exactSlope)
       @inline(__always)
       func leakyRelu(_ z: Vector) -> Vector { z.replacing(with: slope * z, where: z .< 0) }
       map(count: count, x, to: y, leakyRelu)
@@ -36,7 +37,8 @@ extension Kernels {
       @inline(__always)
       func gradient(_ dy: Vector, _ y: Vector) -> Vector { dy.replacing(with: 0, where: y .<= 0) }
       map(count: count, dy, y, to: dz, gradient)
-    case .leakyRelu(let slope):
+    case .leakyRelu(let exactSlope):
+      let slope = Float(exactSlope)
       @inline(__always)
       func gradient(_ dy: Vector, _ y: Vector) -> Vector {
         dy.replacing(with: slope * dy, where: y .<= 0)

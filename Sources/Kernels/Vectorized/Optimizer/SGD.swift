@@ -6,9 +6,9 @@ extension Kernels {
     parameter: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>?
   ) {
     precondition(velocity != nil || step.momentum == 0, "momentum needs a velocity")
-    let decay = Vector(repeating: step.weightDecay)
-    let momentum = Vector(repeating: step.momentum)
-    let rate = Vector(repeating: -step.learningRate)
+    let decay = Vector(repeating: Float(step.weightDecay))
+    let momentum = Vector(repeating: Float(step.momentum))
+    let rate = Vector(repeating: -Float(step.learningRate))
     let nesterov = step.nesterov
     guard let velocity else {
       forEachVector(count) { i, valid in
