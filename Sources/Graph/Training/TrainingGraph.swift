@@ -60,7 +60,8 @@ extension Graph {
     let groups = Set(weights.map(\.variable.group))
     if let unknown = optimizer.groups.keys.sorted().first(where: { !groups.contains($0) }) {
       throw TesseraError(
-        .notFound, at: "optimizer", expected: "a parameter group of the model: \(groups.sorted().joined(separator: ", "))",
+        .notFound, at: "optimizer",
+        expected: "a parameter group of the model: \(groups.sorted().joined(separator: ", "))",
         found: "\"\(unknown)\"")
     }
     let gradients = try differentiate(loss, withRespectTo: weights.map(\.value))
