@@ -10,10 +10,20 @@ public struct Program: Sendable {
     public var instructionSet: InstructionSet?
     /// Plain loops in double precision for everything: the oracle.
     public var usesReferenceKernels: Bool
+    /// How near to the exact sum results have to be.
+    public var numerics: Numerics
+    /// The algorithm of every convolution; nil leaves the choice to the cost model. One that doesn't serve a
+    /// convolution of the program is an error, never replaced silently.
+    public var algorithm: ConvolutionAlgorithm?
 
-    public init(instructionSet: InstructionSet? = nil, usesReferenceKernels: Bool = false) {
+    public init(
+      instructionSet: InstructionSet? = nil, usesReferenceKernels: Bool = false, numerics: Numerics = .fast,
+      algorithm: ConvolutionAlgorithm? = nil
+    ) {
       self.instructionSet = instructionSet
       self.usesReferenceKernels = usesReferenceKernels
+      self.numerics = numerics
+      self.algorithm = algorithm
     }
   }
 
@@ -43,15 +53,16 @@ public struct Program: Sendable {
         .unsupported, at: "instruction set", expected: "one that this processor has",
         found: instructionSet.name)
     }
-    let caches = Machine.current.caches
+    let settings = ConvolutionSettings(
+      caches: Machine.current.caches, numerics: options.numerics, algorithm: options.algorithm)
     var simplified = try Simplification.run(graph)
     if !options.usesReferenceKernels {
-      simplified = try SelectKernels(kernels: kernels, caches: caches).run(simplified)
+      simplified = try SelectKernels(kernels: kernels, settings: settings).run(simplified)
     }
     simplified = try EliminateDeadNodes().run(simplified)
     self.graph = simplified
     plan = try Planner.plan(
-      simplified, kernels: kernels, caches: caches,
+      simplified, kernels: kernels, settings: settings,
       usesReferenceKernels: options.usesReferenceKernels)
     var constants: [AlignedMemory] = []
     for constant in simplified.constants {

@@ -79,13 +79,14 @@ private let cacheSizes = [
   func noImages(_ set: InstructionSet) throws {
     let kernels = try kernels(of: set)
     let g = ConvolutionGeometry(n: 0, h: 8, w: 8, c: 3, k: 4, r: 3, s: 3)
-    #expect(kernels.forwardPlan(g, caches: .typical).taskCount == 0)
-    #expect(kernels.backwardDataPlan(g, caches: .typical).taskCount == 0)
-    let plan = kernels.weightGradientPlan(g, caches: .typical)
+    let settings = ConvolutionSettings(caches: .typical)
+    #expect(kernels.plan(.forward, g, settings).taskCount == 0)
+    #expect(kernels.plan(.backwardData, g, settings).taskCount == 0)
+    let plan = kernels.weightGradientPlan(g, settings)
     #expect(plan.taskCount == 0)
     let partials = GuardedBuffer<Float>.poisoned(plan.partialsCount)
     let dw = GuardedBuffer<Float>.poisoned(g.weightCount)
-    kernels.reduceWeightGradient(plan, tasks: 0..<plan.reduceTaskCount, partials: partials.pointer, dw: dw.pointer)
+    plan.reduce(tasks: 0..<plan.reduceTaskCount, partials: partials.pointer, dw: dw.pointer)
     #expect(dw.values.allSatisfy { $0 == 0 })
   }
 
@@ -99,12 +100,12 @@ private let cacheSizes = [
     var random = PhiloxGenerator(seed: 7)
     let (x, w, bias) = (random.buffer(g.xCount), random.buffer(g.weightCount), random.buffer(g.k))
     let bounds = forward(g, x, w, bias)
-    let plan = kernels.forwardPlan(g, caches: .typical)
+    let plan = kernels.plan(.forward, g, ConvolutionSettings(caches: .typical))
     for activation: Activation in [.relu, .leakyRelu(slope: 0.25), .sigmoid, .tanh] {
       var expected = [Double](repeating: 0, count: g.yCount)
       Reference.convolutionForward(
         g, x: x.doubles, w: w.doubles, bias: bias.doubles, activation: activation, y: &expected)
-      let y = convolve(kernels, plan, input: x, weights: w, bias: bias, activation: activation, count: g.yCount)
+      let y = convolve(plan, input: x, weights: w, bias: bias, activation: activation, count: g.yCount)
       expectClose(y.values, expected, "\(activation) \(set)") { bounds.tolerances[$0] + 2e-6 }
     }
   }
@@ -122,15 +123,24 @@ private let cacheSizes = [
       Reference.convolutionBackwardWeights(g, x: operand(x), dy: operand(dy), dw: &dw)
     }
     for caches in cacheSizes {
-      let forwardPlan = kernels.forwardPlan(g, caches: caches)
-      expectClose(
-        convolve(kernels, forwardPlan, input: x, weights: w, bias: bias, count: g.yCount), y,
-        "\(forwardPlan.name) of \(g)")
-      let backwardPlan = kernels.backwardDataPlan(g, caches: caches)
-      expectClose(
-        convolve(kernels, backwardPlan, input: dy, weights: w, bias: nil, count: g.xCount), dx,
-        "\(backwardPlan.name) of \(g)")
-      checkWeightGradient(kernels, g, caches, x: x, dy: dy, expected: dw)
+      for algorithm in ConvolutionAlgorithm.allCases {
+        let settings = ConvolutionSettings(caches: caches, algorithm: algorithm)
+        let scale = algorithm == .winograd ? winogradFactor : 1
+        if kernels.refusal(algorithm, .forward, g, numerics: .fast) == nil {
+          let plan = kernels.plan(.forward, g, settings)
+          expectClose(
+            convolve(plan, input: x, weights: w, bias: bias, count: g.yCount), y, "\(plan.name) of \(g)", scale: scale)
+        }
+        if kernels.refusal(algorithm, .backwardData, g, numerics: .fast) == nil {
+          let plan = kernels.plan(.backwardData, g, settings)
+          expectClose(
+            convolve(plan, input: dy, weights: w, bias: nil, count: g.xCount), dx, "\(plan.name) of \(g)", scale: scale)
+        }
+        if kernels.refusal(algorithm, .backwardWeights, g, numerics: .fast) == nil {
+          let plan = kernels.weightGradientPlan(g, settings)
+          checkWeightGradient(plan, g, x: x, dy: dy, expected: dw, scale: scale)
+        }
+      }
     }
   }
 
@@ -144,40 +154,20 @@ private let cacheSizes = [
   }
 
   private func checkWeightGradient(
-    _ kernels: any KernelSet.Type, _ g: ConvolutionGeometry, _ caches: CacheSizes, x: GuardedBuffer<Float>,
-    dy: GuardedBuffer<Float>, expected: BoundedSums
+    _ plan: any PlannedWeightGradient, _ g: ConvolutionGeometry, x: GuardedBuffer<Float>, dy: GuardedBuffer<Float>,
+    expected: BoundedSums, scale: Double
   ) {
-    let plan = kernels.weightGradientPlan(g, caches: caches)
     let partials = GuardedBuffer<Float>.poisoned(plan.partialsCount)
     let scratch = GuardedBuffer<Float>.poisoned(plan.scratchCount)
     #expect(plan.partialsCount * 4 <= max(32 << 20, 8 * g.weightCount * 4))
     expectIndependentTasks(plan.taskCount, result: partials, "\(plan.name) of \(g)") {
-      kernels.accumulateWeightGradient(
-        plan, tasks: $0, x: x.pointer, dy: dy.pointer, partials: partials.pointer, scratch: scratch.pointer)
+      plan.accumulate(
+        tasks: $0, x: x.pointer, dy: dy.pointer, partials: partials.pointer, scratch: scratch.pointer)
     }
     let dw = GuardedBuffer<Float>.poisoned(g.weightCount)
     expectIndependentTasks(plan.reduceTaskCount, result: dw, "\(plan.name) of \(g)") {
-      kernels.reduceWeightGradient(plan, tasks: $0, partials: partials.pointer, dw: dw.pointer)
+      plan.reduce(tasks: $0, partials: partials.pointer, dw: dw.pointer)
     }
-    expectClose(dw, expected, "\(plan.name) of \(g)")
-  }
-
-  /// Packs and runs a plan, outputs and buffers full of NaN before.
-  private func convolve(
-    _ kernels: any KernelSet.Type, _ plan: ConvolutionPlan, input: GuardedBuffer<Float>,
-    weights: GuardedBuffer<Float>, bias: GuardedBuffer<Float>?, activation: Activation = .identity, count: Int
-  ) -> GuardedBuffer<Float> {
-    let packed = GuardedBuffer<Float>.poisoned(plan.packedCount)
-    expectIndependentTasks(plan.packTaskCount, result: packed, plan.name) {
-      kernels.packWeights(plan, tasks: $0, weights: weights.pointer, packed: packed.pointer)
-    }
-    let output = GuardedBuffer<Float>.poisoned(count)
-    let scratch = GuardedBuffer<Float>.poisoned(plan.scratchCount)
-    expectIndependentTasks(plan.taskCount, result: output, plan.name) {
-      kernels.convolve(
-        plan, tasks: $0, input: input.pointer, packed: packed.pointer, bias: bias.map { UnsafePointer($0.pointer) },
-        activation: activation, output: output.pointer, scratch: scratch.pointer)
-    }
-    return output
+    expectClose(dw, expected, "\(plan.name) of \(g)", scale: scale)
   }
 }

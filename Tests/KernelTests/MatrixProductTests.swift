@@ -17,17 +17,7 @@ import Testing
       for level2 in [24 << 10, 512 << 10] {
         let plan = kernels.matrixProductPlan(
           g, caches: CacheSizes(level1Bytes: 32 << 10, level2Bytes: level2, level3Bytes: 8 << 20))
-        let packed = GuardedBuffer<Float>.poisoned(plan.packedCount)
-        expectIndependentTasks(plan.packTaskCount, result: packed, plan.name) {
-          kernels.packMatrix(plan, tasks: $0, b: b.pointer, packed: packed.pointer)
-        }
-        let c = GuardedBuffer<Float>.poisoned(g.m * g.n)
-        let scratch = GuardedBuffer<Float>.poisoned(plan.scratchCount)
-        expectIndependentTasks(plan.taskCount, result: c, plan.name) {
-          kernels.multiply(
-            plan, tasks: $0, a: a.pointer, packed: packed.pointer, bias: bias.pointer, activation: .identity,
-            c: c.pointer, scratch: scratch.pointer)
-        }
+        let c = convolve(plan, input: a, weights: b, bias: bias, count: g.m * g.n)
         expectClose(c, expected, "\(plan.name) of \(g)")
       }
     }

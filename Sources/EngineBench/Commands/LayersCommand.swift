@@ -22,6 +22,11 @@ struct LayersCommand: ParsableCommand {
   @Option(help: "forward, backward-data, backward-weights or all.")
   var pass = "all"
 
+  @Option(help: "direct, pixel-block, winograd or im2col; layers that it doesn't serve are left out (default: chosen).")
+  var algorithm: ConvolutionAlgorithm?
+
+  @OptionGroup var precision: NumericsOption
+
   @OptionGroup var machine: MachineOptions
 
   @Flag(help: "Compare results with double precision: max_error = max|y - ref| / max|ref|.")
@@ -31,7 +36,7 @@ struct LayersCommand: ParsableCommand {
   var format: OutputFormat = .text
 
   func validate() throws {
-    guard pass == "all" || LayerPass(rawValue: pass) != nil else {
+    guard pass == "all" || ConvolutionPass(rawValue: pass) != nil else {
       throw ValidationError(
         "--pass: expected forward, backward-data, backward-weights or all, found \"\(pass)\"")
     }
@@ -39,9 +44,9 @@ struct LayersCommand: ParsableCommand {
 
   func run() throws {
     let problems = try LayerProblem.parse(text(), source: layers ?? "default layers")
-    let passes = LayerPass(rawValue: pass).map { [$0] } ?? LayerPass.allCases
+    let passes = ConvolutionPass(rawValue: pass).map { [$0] } ?? ConvolutionPass.allCases
     let workers = try machine.resolvedWorkers()
-    let options = try machine.programOptions()
+    let options = try machine.programOptions(numerics: precision.numerics, algorithm: algorithm)
     let peak = PeakMeasurement(
       instructionSet: try machine.resolvedInstructionSet(), workers: workers)
     if format == .text {
@@ -52,6 +57,10 @@ struct LayersCommand: ParsableCommand {
     }
     for problem in problems {
       for pass in passes {
+        if let reason = try refusal(pass, problem.geometry) {
+          printNote("\(problem.name), \(pass.rawValue): \(reason)")
+          continue
+        }
         let benchmark = try LayerBenchmark(
           problem, pass, workers: workers, options: options, seed: 1)
         let result = try benchmark.measure(peak: peak, verifies: verify)
@@ -61,6 +70,13 @@ struct LayersCommand: ParsableCommand {
         }
       }
     }
+  }
+
+  /// Why the algorithm asked for can't compute this layer.
+  private func refusal(_ pass: ConvolutionPass, _ geometry: ConvolutionGeometry) throws(TesseraError) -> String? {
+    guard let algorithm, let kernels = KernelCatalogue.kernels(for: try machine.resolvedInstructionSet())
+    else { return nil }
+    return kernels.refusal(algorithm, pass, geometry, numerics: precision.numerics)
   }
 
   private func text() throws(TesseraError) -> String {
@@ -83,7 +99,7 @@ private enum LayerLine {
 
   static func text(_ result: LayerResult) -> String {
     let pass =
-      switch LayerPass(rawValue: result.pass) {
+      switch ConvolutionPass(rawValue: result.pass) {
       case .backwardData: "bwd-data"
       case .backwardWeights: "bwd-weights"
       default: result.pass

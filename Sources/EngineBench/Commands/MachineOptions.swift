@@ -34,8 +34,10 @@ struct MachineOptions: ParsableArguments {
     return try EnvironmentSettings.instructionSet()
   }
 
-  func programOptions() throws(TesseraError) -> Program.Options {
-    Program.Options(instructionSet: try resolvedInstructionSet())
+  func programOptions(numerics: Numerics = .fast, algorithm: ConvolutionAlgorithm? = nil)
+    throws(TesseraError) -> Program.Options
+  {
+    Program.Options(instructionSet: try resolvedInstructionSet(), numerics: numerics, algorithm: algorithm)
   }
 }
 

@@ -23,6 +23,8 @@ struct NetworkCommand: ParsableCommand {
 
   @OptionGroup var machine: MachineOptions
 
+  @OptionGroup var precision: NumericsOption
+
   @Option(help: "Seed of weights, images and labels.")
   var seed: UInt64 = 0
 
@@ -49,7 +51,7 @@ struct NetworkCommand: ParsableCommand {
   func run() throws {
     let benchmark = try NetworkBenchmark(
       NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: seed,
-      workers: machine.resolvedWorkers(), options: machine.programOptions())
+      workers: machine.resolvedWorkers(), options: machine.programOptions(numerics: precision.numerics))
     let result = try benchmark.measure(window: duration / 5)
     switch format {
     case .json: try printJSON(result)

@@ -48,6 +48,8 @@ struct TrainCommand: ParsableCommand {
 
   @OptionGroup var machine: MachineOptions
 
+  @OptionGroup var precision: NumericsOption
+
   func validate() throws {
     guard (1...1_000_000).contains(epochs) else {
       throw ValidationError("--epochs: expected 1 to 1000000, found \(epochs)")
@@ -78,7 +80,7 @@ struct TrainCommand: ParsableCommand {
       network, train: train, test: test,
       settings: TrainingRun.Settings(
         epochs: epochs, batch: batch, seed: seed, learningRate: learningRate,
-        workers: machine.resolvedWorkers(), options: machine.programOptions()))
+        workers: machine.resolvedWorkers(), options: machine.programOptions(numerics: precision.numerics)))
     printLine(
       "\(network.name) on \(dataset.rawValue): \(train.count) images to learn from, \(test.count) to test")
     try TrainingReport.train(run)

@@ -2,13 +2,6 @@ import ArgumentParser
 import Tessera
 import TesseraKernels
 
-/// The three computations of a convolution layer.
-enum LayerPass: String, CaseIterable, ExpressibleByArgument {
-  case forward
-  case backwardData = "backward-data"
-  case backwardWeights = "backward-weights"
-}
-
 /// One line of the report.
 struct LayerResult: Encodable {
   let name: String
@@ -39,7 +32,7 @@ struct LayerResult: Encodable {
 /// change each step; backward-weights includes the bias' gradient.
 final class LayerBenchmark: Sendable {
   let problem: LayerProblem
-  let pass: LayerPass
+  let pass: ConvolutionPass
   let x: HostTensor<Float>
   let w: HostTensor<Float>
   let bias: HostTensor<Float>
@@ -49,7 +42,7 @@ final class LayerBenchmark: Sendable {
   /// The pass' result, and behind it the bias' gradient.
   private let outputs: [(name: String, tensor: HostTensor<Float>)]
 
-  init(_ problem: LayerProblem, _ pass: LayerPass, workers: Int, options: Program.Options, seed: UInt64)
+  init(_ problem: LayerProblem, _ pass: ConvolutionPass, workers: Int, options: Program.Options, seed: UInt64)
     throws(TesseraError)
   {
     self.problem = problem

@@ -5,6 +5,11 @@ func printLine(_ line: String) {
   FileHandle.standardOutput.write(Data((line + "\n").utf8))
 }
 
+/// One line for people who read a table that something else is missing from.
+func printNote(_ line: String) {
+  FileHandle.standardError.write(Data((line + "\n").utf8))
+}
+
 /// Prints an object as one line of JSON, its keys in alphabetical order.
 func printJSON(_ value: some Encodable) throws {
   let encoder = JSONEncoder()

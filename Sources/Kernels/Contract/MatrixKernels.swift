@@ -14,18 +14,7 @@ public struct MatrixProductGeometry: Hashable, Sendable {
 }
 
 /// Dense matrix products on the same register tiles as convolution. Rules for pointers as in ``ConvolutionKernels``.
-/// The plan's packed operand is b.
 public protocol MatrixKernels {
-  static func matrixProductPlan(_ geometry: MatrixProductGeometry, caches: CacheSizes)
-    -> ConvolutionPlan
-
-  static func packMatrix(
-    _ plan: ConvolutionPlan, tasks: Range<Int>, b: UnsafePointer<Float>,
-    packed: UnsafeMutablePointer<Float>)
-
-  /// c = activation(a b + bias), bias [N].
-  static func multiply(
-    _ plan: ConvolutionPlan, tasks: Range<Int>, a: UnsafePointer<Float>,
-    packed: UnsafePointer<Float>, bias: UnsafePointer<Float>?, activation: Activation,
-    c: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>)
+  /// c = activation(a b + bias), bias [N]: the plan's input is a, its packed weights are b, its output is c.
+  static func matrixProductPlan(_ geometry: MatrixProductGeometry, caches: CacheSizes) -> any PlannedConvolution
 }

@@ -22,6 +22,8 @@ public struct KernelContext: Sendable {
   public let instructionSet: InstructionSet
   /// What blocking may follow from.
   public let caches: CacheSizes
+  /// What the choice among convolution algorithms follows from.
+  package let settings: ConvolutionSettings
   /// The kernels of that instruction set.
   package let kernels: any KernelSet.Type
   /// Whether plain loops are asked for even where there is a fast kernel.

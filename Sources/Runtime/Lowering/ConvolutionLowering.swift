@@ -57,20 +57,19 @@ extension ConvolutionBackwardWeights: KernelOperation {
       x: context.inputs[0], w: context.outputs[0], window: window, groups: groups)
     if let scalar = context.referenceType { return reference(geometry, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
-    let kernels = context.kernels
-    let plan = kernels.weightGradientPlan(geometry, caches: context.caches)
+    try context.kernels.demandSupport(.backwardWeights, geometry, context.settings, at: context.location)
+    let plan = context.kernels.weightGradientPlan(geometry, context.settings)
     return NodeKernel(
       name: plan.name, workspaceByteCount: plan.partialsCount * MemoryLayout<Float>.stride,
       scratchByteCount: plan.scratchCount * MemoryLayout<Float>.stride,
       phases: [
         NodeKernel.Phase(taskCount: plan.taskCount) { tasks, arguments in
-          kernels.accumulateWeightGradient(
-            plan, tasks: tasks, x: arguments.x(0), dy: arguments.x(1),
-            partials: arguments.workspaceFloats, scratch: arguments.scratchFloats)
+          plan.accumulate(
+            tasks: tasks, x: arguments.x(0), dy: arguments.x(1), partials: arguments.workspaceFloats,
+            scratch: arguments.scratchFloats)
         },
         NodeKernel.Phase(taskCount: plan.reduceTaskCount) { tasks, arguments in
-          kernels.reduceWeightGradient(
-            plan, tasks: tasks, partials: arguments.workspaceFloats, dw: arguments.y(0))
+          plan.reduce(tasks: tasks, partials: arguments.workspaceFloats, dw: arguments.y(0))
         },
       ])
   }

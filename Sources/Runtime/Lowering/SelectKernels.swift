@@ -5,37 +5,64 @@ import TesseraKernels
 /// its own. Everything else keeps its operation, which names its one kernel itself.
 struct SelectKernels: GraphPass {
   let kernels: any KernelSet.Type
-  let caches: CacheSizes
+  let settings: ConvolutionSettings
 
   func run(_ graph: Graph) throws(TesseraError) -> Graph {
     try GraphRewriter.rewrite(graph) { (rewriter, node) throws(TesseraError) in
       let inputs = node.inputs.map { graph.type(of: $0) }
       let output = graph.type(of: node.outputs[0])
-      guard output.element == .float32,
-        let (problem, activation) = problem(node.operation, inputs, output)
+      guard output.element == .float32, let product = try product(node, inputs, output)
       else { return try rewriter.copy(node) }
 
       var operands = try rewriter.newInputs(of: node)
-      let pack = PackOperand(
-        problem: problem, packedCount: problem.plan(kernels, caches).packedCount)
-      operands[1] = try rewriter.graph.apply(pack, operands[1], name: "\(node.name).pack")
-      let product = PackedProduct(
-        problem: problem, activation: activation, outputType: output)
+      operands[1] = try rewriter.graph.apply(
+        PackOperand(plan: product.plan), operands[1], name: "\(node.name).pack")
       return try rewriter.graph.add(product, operands, name: node.name)
     }
   }
 
-  private func problem(_ operation: any Operation, _ inputs: [TensorType], _ output: TensorType)
-    -> (PackedProduct.Problem, ActivationFunction)?
+  private func product(_ node: Node, _ inputs: [TensorType], _ output: TensorType) throws(TesseraError)
+    -> PackedProduct?
   {
-    switch operation {
+    let plan: any PlannedConvolution
+    let activation: ActivationFunction
+    switch node.operation {
     case let operation as Convolution2D:
-      (.forward(operation.geometry(inputs)), operation.activation)
+      plan = try kernels.plan(.forward, operation.geometry(inputs), settings, at: node.name)
+      activation = operation.activation
     case let operation as ConvolutionBackwardData:
-      (.backwardData(operation.geometry(inputs, output)), operation.activation)
+      plan = try kernels.plan(.backwardData, operation.geometry(inputs, output), settings, at: node.name)
+      activation = operation.activation
     case let operation as MatrixProduct:
-      (.matrix(operation.geometry(inputs)), operation.activation)
-    default: nil
+      plan = kernels.matrixProductPlan(operation.geometry(inputs), caches: settings.caches)
+      activation = operation.activation
+    default: return nil
     }
+    return PackedProduct(
+      name: node.operation.name, plan: plan, flops: node.operation.flops(inputs), activation: activation,
+      outputType: output)
+  }
+}
+
+extension KernelSet {
+  /// The plan of forward or backward-data.
+  /// - Throws: ``TesseraError/Code/unsupported`` if the settings name an algorithm that refuses the geometry.
+  fileprivate static func plan(
+    _ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, _ settings: ConvolutionSettings, at location: String
+  ) throws(TesseraError) -> any PlannedConvolution {
+    try demandSupport(pass, geometry, settings, at: location)
+    return plan(pass, geometry, settings)
+  }
+
+  /// - Throws: ``TesseraError/Code/unsupported`` if the settings name an algorithm that refuses the geometry.
+  static func demandSupport(
+    _ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, _ settings: ConvolutionSettings, at location: String
+  ) throws(TesseraError) {
+    guard let algorithm = settings.algorithm,
+      let reason = refusal(algorithm, pass, geometry, numerics: settings.numerics)
+    else { return }
+    throw TesseraError(
+      .unsupported, at: location, expected: "a \(pass.rawValue) convolution that \(algorithm.rawValue) computes",
+      found: reason)
   }
 }

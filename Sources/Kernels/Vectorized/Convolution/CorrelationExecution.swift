@@ -1,21 +1,12 @@
 import TesseraKernelContract
 
-/// The operands of a running correlation.
-struct CorrelationOperands {
-  var input: UnsafePointer<Float>
-  var packed: UnsafePointer<Float>
-  var bias: UnsafePointer<Float>?
-  var output: UnsafeMutablePointer<Float>
-  var activation: Activation
-}
-
 /// Outputs that meet the same taps: ranges of images, rows and columns.
 private struct Box {
   var images: Range<Int>, rows: Range<Int>, columns: Range<Int>
 }
 
 extension Correlation {
-  func run(task: Int, _ operands: CorrelationOperands) {
+  func run(task: Int, _ operands: ConvolutionOperands) {
     var rest = task
     func next(_ count: Int) -> Int {
       let digit = rest % count
@@ -67,7 +58,7 @@ extension Correlation {
 
   private func run(
     _ box: Box, y: TapAxis, x: TapAxis, group: Int, block: Int, channels: Range<Int>,
-    _ operands: CorrelationOperands
+    _ operands: ConvolutionOperands
   ) {
     let yTaps = y.tapsInside(box.rows.lowerBound)
     let xTaps = x.tapsInside(box.columns.lowerBound)
@@ -161,26 +152,6 @@ extension Correlation {
           left &-= 1
         }
       }
-    }
-  }
-}
-
-extension Activation {
-  /// True iff the activation is applied to stored rows, still in level 1, and not in registers.
-  fileprivate var followsInMemory: Bool {
-    switch self {
-    case .sigmoid, .tanh: true
-    case .identity, .relu, .leakyRelu: false
-    }
-  }
-}
-
-extension Epilogue {
-  fileprivate init(_ activation: Activation) {
-    switch activation {
-    case .relu: self = .relu
-    case .leakyRelu(let slope): self = .leakyRelu(Float(slope))
-    case .identity, .sigmoid, .tanh: self = .none
     }
   }
 }

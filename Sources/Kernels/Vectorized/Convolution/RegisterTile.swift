@@ -83,22 +83,6 @@ struct TileTask {
   }
 }
 
-/// The activations that are applied in registers; the others follow in memory (see `Correlation`).
-enum Epilogue {
-  case none
-  case relu
-  case leakyRelu(Float)
-
-  @inline(__always)
-  func apply(_ z: Vector) -> Vector {
-    switch self {
-    case .none: z
-    case .relu: z.replacing(with: Vector.zero, where: z .< Vector.zero)
-    case .leakyRelu(let slope): z.replacing(with: z * Vector(repeating: slope), where: z .< Vector.zero)
-    }
-  }
-}
-
 /// A tile of rows x vectors accumulators that stay in registers from start value to store.
 enum RegisterTile<let rows: Int, let vectors: Int> {
   typealias Accumulators = InlineArray<rows, InlineArray<vectors, Vector>>

@@ -13,10 +13,30 @@ struct WeightLayout: Sendable {
   var filterStride: Int
 }
 
-/// A correlation and how its weights come to it: what plans of convolutions and of matrix products hold.
-struct CorrelationDetails: Sendable {
-  var correlation: Correlation
-  var layout: WeightLayout
+extension WeightLayout {
+  /// One tap's weights of some depths and output channels, in rows of whole vectors: target[d width + o], zeros behind
+  /// `valid`.
+  @inline(__always)
+  func copyPanel(
+    _ weights: UnsafePointer<Float>, group: Int, tap: Int, taps: Int, firstDepth: Int, depth: Int, firstFilter: Int,
+    valid: Int, _ target: UnsafeMutablePointer<Float>
+  ) {
+    let source =
+      weights
+      + (group &* groupStride &+ (rotated ? taps &- 1 &- tap : tap) &* tapStride &+ firstDepth &* depthStride
+        &+ firstFilter &* filterStride)
+    if filterStride == 1 {
+      copyRows(source, step: depthStride, target, rows: depth, valid: valid)
+    } else {
+      transposePanel(source, step: filterStride, target, depth: depth, valid: valid)
+    }
+  }
+}
+
+/// Brings weights into the order in which a correlation reads them.
+struct WeightPacking: Sendable {
+  let correlation: Correlation
+  let layout: WeightLayout
 
   /// Depth that one unit of packing covers, which bounds the work of a task where a window has few taps.
   private var unitDepth: Int { min(correlation.depth, 512) }
@@ -25,7 +45,7 @@ struct CorrelationDetails: Sendable {
   /// About 128 KiB of packed weights a task.
   private var unitsPerTask: Int { max(1, (32 << 10) / (unitDepth * correlation.width)) }
 
-  var packTaskCount: Int { ceilingQuotient(units, unitsPerTask) }
+  var taskCount: Int { ceilingQuotient(units, unitsPerTask) }
   var packedCount: Int { correlation.groups * correlation.groupPacked }
 
   func pack(task: Int, weights: UnsafePointer<Float>, packed: UnsafeMutablePointer<Float>) {
@@ -43,64 +63,46 @@ struct CorrelationDetails: Sendable {
       let valid = min(c.width, c.filters &- firstFilter)
       let blockWidth = (valid &+ lanes &- 1) / lanes &* lanes
       let firstDepth = depthUnit &* unitDepth
-      let source =
-        weights
-        + (group &* layout.groupStride
-          &+ (layout.rotated ? c.taps &- 1 &- tap : tap) &* layout.tapStride
-          &+ firstDepth &* layout.depthStride &+ firstFilter &* layout.filterStride)
-      let target =
+      layout.copyPanel(
+        weights, group: group, tap: tap, taps: c.taps, firstDepth: firstDepth,
+        depth: min(unitDepth, c.depth &- firstDepth), firstFilter: firstFilter, valid: valid,
         packed
-        + (group &* c.groupPacked &+ firstFilter &* c.taps &* c.depth &+ tap &* c.depth &* blockWidth
-          &+ firstDepth &* blockWidth)
-      let depth = min(unitDepth, c.depth &- firstDepth)
-      if layout.filterStride == 1 {
-        copyPanel(source, target, depth: depth, valid: valid)
-      } else {
-        transposePanel(source, target, depth: depth, valid: valid, blockWidth: blockWidth)
-      }
+          + (group &* c.groupPacked &+ firstFilter &* c.taps &* c.depth &+ tap &* c.depth &* blockWidth
+            &+ firstDepth &* blockWidth))
     }
   }
+}
 
-  /// target[d width + o] = source[d depthStride + o], o < valid, then zeros to whole vectors.
-  private func copyPanel(
-    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, depth: Int, valid: Int
-  ) {
-    copyRows(
-      source, step: layout.depthStride, target, rows: depth, valid: valid)
-  }
-
-  /// target[d blockWidth + o] = source[o filterStride + d], o < valid, zeros for the others; squares of 4 x 4 in
-  /// registers.
-  private func transposePanel(
-    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, depth: Int, valid: Int,
-    blockWidth: Int
-  ) {
-    let step = layout.filterStride
-    var o = 0
-    while o < blockWidth {
-      let isWhole = o &+ 4 <= valid
-      var d = 0
-      while isWhole, d &+ 4 <= depth {
-        let corner = source + (o &* step &+ d)
-        let square = SIMD16<Float>(
-          lowHalf: SIMD8(lowHalf: load4(corner), highHalf: load4(corner + step)),
-          highHalf: SIMD8(lowHalf: load4(corner + 2 &* step), highHalf: load4(corner + 3 &* step)))
-        let (even, odd) = (square.evenHalf, square.oddHalf)
-        let out = target + (d &* blockWidth &+ o)
-        store4(even.evenHalf, out)
-        store4(odd.evenHalf, out + blockWidth)
-        store4(even.oddHalf, out + 2 &* blockWidth)
-        store4(odd.oddHalf, out + 3 &* blockWidth)
-        d &+= 4
-      }
-      while d < depth {
-        for i in o..<o &+ 4 {
-          target[d &* blockWidth &+ i] = i < valid ? source[i &* step &+ d] : 0
-        }
-        d &+= 1
-      }
-      o &+= 4
+/// target[d width + o] = source[o step + d], o < valid, zeros for the others up to whole vectors; squares of 4 x 4 in
+/// registers.
+func transposePanel(
+  _ source: UnsafePointer<Float>, step: Int, _ target: UnsafeMutablePointer<Float>, depth: Int, valid: Int
+) {
+  let width = (valid &+ lanes &- 1) / lanes &* lanes
+  var o = 0
+  while o < width {
+    let isWhole = o &+ 4 <= valid
+    var d = 0
+    while isWhole, d &+ 4 <= depth {
+      let corner = source + (o &* step &+ d)
+      let square = SIMD16<Float>(
+        lowHalf: SIMD8(lowHalf: load4(corner), highHalf: load4(corner + step)),
+        highHalf: SIMD8(lowHalf: load4(corner + 2 &* step), highHalf: load4(corner + 3 &* step)))
+      let (even, odd) = (square.evenHalf, square.oddHalf)
+      let out = target + (d &* width &+ o)
+      store4(even.evenHalf, out)
+      store4(odd.evenHalf, out + width)
+      store4(even.oddHalf, out + 2 &* width)
+      store4(odd.oddHalf, out + 3 &* width)
+      d &+= 4
     }
+    while d < depth {
+      for i in o..<o &+ 4 {
+        target[d &* width &+ i] = i < valid ? source[i &* step &+ d] : 0
+      }
+      d &+= 1
+    }
+    o &+= 4
   }
 }
 

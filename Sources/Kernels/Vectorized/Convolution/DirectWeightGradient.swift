@@ -6,7 +6,7 @@ import TesseraKernelContract
 /// On the register tile: rows are input channels, vectors output channels, the depth is the columns q, the outer loops
 /// rows and images. Pixels are cut into strips that fit level 2 and strips grouped into chunks; each chunk has a
 /// partial dw of its own, [chunks][R,S,C/G,K], which a second phase adds in order.
-struct WeightGradient: Sendable {
+struct DirectWeightGradient: PlannedWeightGradient {
   let geometry: ConvolutionGeometry
   let isChannelwise: Bool
   let groups: Int, depth: Int, filters: Int
@@ -27,6 +27,13 @@ struct WeightGradient: Sendable {
   /// A strip of dy, padded to whole vectors, where output channels don't fill them.
   var scratchCount: Int {
     filters % lanes == 0 ? 0 : imagesPerStrip * rowsPerStrip * geometry.q * width
+  }
+
+  var partialsCount: Int { chunks * geometry.weightCount }
+  var name: String {
+    let rows = isChannelwise ? 1 : TileList.maximumRows(vectors: vectors)
+    let kind = isChannelwise ? "depthwise" : "direct"
+    return "conv2d.backward-weights.\(kind).f32.\(Kernels.instructionSet.name).\(rows)x\(vectors)"
   }
 
   /// Every choice follows from geometry, instruction set and caches. Work is first cut where it costs nothing
@@ -69,8 +76,15 @@ struct WeightGradient: Sendable {
   }
 }
 
-extension WeightGradient {
-  func run(
+extension DirectWeightGradient {
+  func accumulate(
+    tasks: Range<Int>, x: UnsafePointer<Float>, dy: UnsafePointer<Float>, partials: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    for task in tasks { accumulate(task: task, x: x, dy: dy, partials: partials, scratch: scratch) }
+  }
+
+  private func accumulate(
     task: Int, x: UnsafePointer<Float>, dy: UnsafePointer<Float>, partials: UnsafeMutablePointer<Float>,
     scratch: UnsafeMutablePointer<Float>
   ) {
@@ -162,13 +176,17 @@ extension WeightGradient {
   }
 }
 
-extension WeightGradient {
+extension DirectWeightGradient {
   private static var elementsPerReduction: Int { 8192 }
 
   var reduceTaskCount: Int { ceilingQuotient(geometry.weightCount, Self.elementsPerReduction) }
 
+  func reduce(tasks: Range<Int>, partials: UnsafePointer<Float>, dw: UnsafeMutablePointer<Float>) {
+    for task in tasks { reduce(task: task, partials: partials, dw: dw) }
+  }
+
   /// dw[i] = sum over chunks of partials[chunk, i], in order of the chunks.
-  func reduce(task: Int, partials: UnsafePointer<Float>, dw: UnsafeMutablePointer<Float>) {
+  private func reduce(task: Int, partials: UnsafePointer<Float>, dw: UnsafeMutablePointer<Float>) {
     let count = geometry.weightCount
     var i = task &* Self.elementsPerReduction
     let end = min(count, i &+ Self.elementsPerReduction)

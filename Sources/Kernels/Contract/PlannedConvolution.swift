@@ -1,0 +1,60 @@
+/// Where the operands of a running convolution are: forward reads x and writes y, backward-data reads dy and writes dx.
+public struct ConvolutionOperands {
+  public var input: UnsafePointer<Float>
+  public var packed: UnsafePointer<Float>
+  /// As many elements as the output has channels.
+  public var bias: UnsafePointer<Float>?
+  public var activation: Activation
+  public var output: UnsafeMutablePointer<Float>
+
+  public init(
+    input: UnsafePointer<Float>, packed: UnsafePointer<Float>, bias: UnsafePointer<Float>?, activation: Activation,
+    output: UnsafeMutablePointer<Float>
+  ) {
+    (self.input, self.packed, self.bias, self.activation, self.output) = (input, packed, bias, activation, output)
+  }
+}
+
+/// How one forward or backward-data pass, or one matrix product, is computed: chosen once, then run as often as asked.
+/// An immutable value that holds no pointers.
+///
+/// Tasks are independent: they write disjoint parts of the result, and what a task computes depends on its number only.
+public protocol PlannedConvolution: Sendable {
+  /// Kernel name in the grammar operation.pass.algorithm.type.isa.tile, as in `conv2d.forward.direct.f32.avx512.12x2`.
+  var name: String { get }
+  var taskCount: Int { get }
+  /// Floats of scratch that a worker needs while it runs tasks; contents needn't survive between calls.
+  var scratchCount: Int { get }
+  /// Floats of the packed weights.
+  var packedCount: Int { get }
+  var packTaskCount: Int { get }
+  /// Floats of scratch that a worker needs while it packs.
+  var packScratchCount: Int { get }
+
+  /// Brings w (or the second factor of a product) into the order in which `run` reads it.
+  func pack(
+    tasks: Range<Int>, weights: UnsafePointer<Float>, packed: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>)
+
+  /// output = activation(convolution + bias).
+  func run(tasks: Range<Int>, _ operands: ConvolutionOperands, scratch: UnsafeMutablePointer<Float>)
+}
+
+/// How one backward-weights pass is computed: `taskCount` tasks each fill a part of `partials`, then
+/// `reduceTaskCount` tasks add these in an order that depends on the problem only.
+public protocol PlannedWeightGradient: Sendable {
+  /// As ``PlannedConvolution/name``.
+  var name: String { get }
+  var taskCount: Int { get }
+  /// As ``PlannedConvolution/scratchCount``.
+  var scratchCount: Int { get }
+  /// Floats of partial sums between the two phases: at most max(8 dw, 32 MiB).
+  var partialsCount: Int { get }
+  var reduceTaskCount: Int { get }
+
+  func accumulate(
+    tasks: Range<Int>, x: UnsafePointer<Float>, dy: UnsafePointer<Float>, partials: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>)
+
+  func reduce(tasks: Range<Int>, partials: UnsafePointer<Float>, dw: UnsafeMutablePointer<Float>)
+}

@@ -1,0 +1,54 @@
+import TesseraKernelContract
+
+/// The sum as it stands: a ``Correlation`` on packed weights.
+struct DirectConvolution: PlannedConvolution {
+  let name: String
+  let correlation: Correlation
+  let packing: WeightPacking
+
+  /// Blocks the correlation. `operation` begins the kernel's name.
+  init(_ operation: String, _ correlation: Correlation, _ layout: WeightLayout, caches: CacheSizes) {
+    var correlation = correlation
+    correlation.chooseBlocking(caches: caches)
+    self.correlation = correlation
+    packing = WeightPacking(correlation: correlation, layout: layout)
+    let kind = correlation.kind == .channelwise ? "depthwise" : "direct"
+    name =
+      "\(operation).\(kind).f32.\(Kernels.instructionSet.name).\(correlation.maximumRows)x\(correlation.vectors)"
+  }
+
+  init(forward g: ConvolutionGeometry, caches: CacheSizes) {
+    self.init(
+      "conv2d.forward", Correlation(forward: g),
+      WeightLayout(
+        groupStride: g.filtersPerGroup, tapStride: g.channelsPerGroup * g.k, depthStride: g.k, filterStride: 1),
+      caches: caches)
+  }
+
+  init(backwardData g: ConvolutionGeometry, caches: CacheSizes) {
+    let correlation = Correlation(backwardData: g)
+    self.init(
+      "conv2d.backward-data", correlation,
+      WeightLayout(
+        rotated: true, groupStride: g.filtersPerGroup, tapStride: g.channelsPerGroup * g.k, depthStride: 1,
+        filterStride: correlation.kind == .channelwise ? 1 : g.k),
+      caches: caches)
+  }
+
+  var taskCount: Int { correlation.taskCount }
+  var scratchCount: Int { 0 }
+  var packedCount: Int { packing.packedCount }
+  var packTaskCount: Int { packing.taskCount }
+  var packScratchCount: Int { 0 }
+
+  func pack(
+    tasks: Range<Int>, weights: UnsafePointer<Float>, packed: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    for task in tasks { packing.pack(task: task, weights: weights, packed: packed) }
+  }
+
+  func run(tasks: Range<Int>, _ operands: ConvolutionOperands, scratch: UnsafeMutablePointer<Float>) {
+    for task in tasks { correlation.run(task: task, operands) }
+  }
+}

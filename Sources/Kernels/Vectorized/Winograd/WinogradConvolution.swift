@@ -1,0 +1,222 @@
+import TesseraKernelContract
+
+/// Forward or backward-data as F(4x4, 3x3), fused: a task transforms a group of tiles, multiplies it by the transformed
+/// weights of some filters, point by point, and transforms back, all in level 2.
+///
+/// - V: [36][tiles][channels], M: [36][tiles][width], a task's scratch; U: [block][36][channels][width], the packed
+///   weights, where a block is `vectors` vectors of filters.
+/// - Points are a line further apart than the data need: 36 streams at a distance of a power of two would share two
+///   sets of level 1.
+struct WinogradConvolution: PlannedConvolution {
+  let name: String
+  let tiles: WinogradTiles
+  let channels: Int, filters: Int
+  private let source: WeightLayout
+  let vectors: Int
+  let tilesPerTask: Int, blocksPerTask: Int
+
+  private var width: Int { vectors * lanes }
+  private var blocks: Int { ceilingQuotient(filters, width) }
+  private var paddedChannels: Int { ceilingQuotient(channels, lanes) * lanes }
+  private var tileChunks: Int { ceilingQuotient(tiles.count, tilesPerTask) }
+  private var inputStep: Int { tilesPerTask * paddedChannels + Self.line }
+  private var productStep: Int { tilesPerTask * width + Self.line }
+  private static var line: Int { 16 }
+
+  /// Floats from one point of a block's panel to the next.
+  private func panelStep(_ blockWidth: Int) -> Int { channels * blockWidth + Self.line }
+
+  init(forward g: ConvolutionGeometry) {
+    self.init(
+      "forward", WinogradTiles(forward: g), channels: g.c, filters: g.k,
+      WeightLayout(tapStride: g.c * g.k, depthStride: g.k, filterStride: 1))
+  }
+
+  init(backwardData g: ConvolutionGeometry) {
+    self.init(
+      "backward-data", WinogradTiles(backwardData: g), channels: g.k, filters: g.c,
+      WeightLayout(rotated: true, tapStride: g.c * g.k, depthStride: 1, filterStride: g.k))
+  }
+
+  private init(_ pass: String, _ tiles: WinogradTiles, channels: Int, filters: Int, _ source: WeightLayout) {
+    (self.tiles, self.channels, self.filters, self.source) = (tiles, channels, filters, source)
+    // Four of the tallest tiles of the widest kind: enough rows for a panel of U that comes from level 3.
+    let group = 4 * TileList.maximumRows(vectors: TileList.maximumVectors)
+    let vectors = widestTile(filters: filters, maximumVectors: TileList.maximumVectors) {
+      tileSteps(extent: group, tallest: TileList.maximumRows(vectors: $0), vectors: $0)
+    }
+    self.vectors = vectors
+    tilesPerTask = evenShare(tiles.count, at: group)
+    // The transform of the input is done again for each group of blocks: some 6 % of the products of four vectors.
+    // Groups are cut only as far as 128 tasks want it.
+    let blocks = ceilingQuotient(filters, vectors * lanes)
+    let wanted = ceilingQuotient(128, max(1, ceilingQuotient(tiles.count, tilesPerTask)))
+    blocksPerTask = evenShare(blocks, at: ceilingQuotient(blocks, wanted))
+    name =
+      "conv2d.\(pass).winograd4x4.f32.\(Kernels.instructionSet.name).\(TileList.maximumRows(vectors: vectors))x\(vectors)"
+  }
+
+  var taskCount: Int { tileChunks * ceilingQuotient(blocks, blocksPerTask) }
+  var scratchCount: Int {
+    Winograd.points * (inputStep + productStep) + width + TilePixels.scratchCount(channels: max(channels, filters))
+  }
+
+  func run(tasks: Range<Int>, _ operands: ConvolutionOperands, scratch: UnsafeMutablePointer<Float>) {
+    for task in tasks { run(task: task, operands, scratch) }
+  }
+
+  private func run(task: Int, _ operands: ConvolutionOperands, _ scratch: UnsafeMutablePointer<Float>) {
+    let v = scratch
+    let m = v + Winograd.points &* inputStep
+    let bias = m + Winograd.points &* productStep
+    let pixels = TilePixels(bias + width, channels: max(channels, filters))
+
+    let firstTile = task % tileChunks &* tilesPerTask
+    let count = min(tilesPerTask, tiles.count &- firstTile)
+    for t in 0..<count {
+      pixels.findInputs(of: tiles[firstTile &+ t], tiles, operands.input, pixelStep: channels)
+      pixels.transformInput(channels: channels, v + t &* paddedChannels, step: inputStep)
+    }
+    let firstBlock = task / tileChunks &* blocksPerTask
+    for block in firstBlock..<min(blocks, firstBlock &+ blocksPerTask) {
+      multiply(block, count, v, operands.packed, m)
+      copyBias(operands.bias, block, bias)
+      for t in 0..<count {
+        let tile = tiles[firstTile &+ t]
+        pixels.findOutputs(of: tile, tiles, operands.output, pixelStep: filters)
+        transformOutput(pixels, block, m + t &* blockWidth(block), bias, operands.activation)
+        if operands.activation.followsTransform { activate(tile, pixels, block, operands.activation) }
+      }
+    }
+  }
+
+  /// Floats of a row of the block's panels.
+  @inline(__always)
+  private func blockWidth(_ block: Int) -> Int {
+    min(width, ceilingQuotient(filters &- block &* width, lanes) &* lanes)
+  }
+
+  /// M[i] = V[i] U[i] for each point i.
+  private func multiply(
+    _ block: Int, _ count: Int, _ v: UnsafePointer<Float>, _ packed: UnsafePointer<Float>,
+    _ m: UnsafeMutablePointer<Float>
+  ) {
+    let blockWidth = blockWidth(block)
+    let blockVectors = blockWidth / lanes
+    let chunks = ceilingQuotient(count, TileList.maximumRows(vectors: blockVectors))
+    let panel = packed + block &* Winograd.points &* panelStep(width)
+    let panelStep = panelStep(blockWidth)
+    for point in 0..<Winograd.points {
+      var task = TileTask(
+        a: v + point &* inputStep, b: panel + point &* panelStep, out: m + point &* productStep, bias: nil,
+        aRow: paddedChannels, aDepth: 1, bDepth: blockWidth, outRow: blockWidth, depth: channels, tCount: 1, tA: 0,
+        tB: 0, uCount: 1, uA: 0, uB: 0, valid: blockWidth, accumulates: false, epilogue: .none)
+      var remaining = count
+      var left = chunks
+      while left > 0 {
+        let rows = remaining / left
+        TileList.run(rows: rows, vectors: blockVectors, task)
+        task.a += rows &* paddedChannels
+        task.out += rows &* blockWidth
+        remaining &-= rows
+        left &-= 1
+      }
+    }
+  }
+
+  /// The bias of a block, in whole vectors.
+  private func copyBias(_ all: UnsafePointer<Float>?, _ block: Int, _ target: UnsafeMutablePointer<Float>) {
+    let firstFilter = block &* width
+    forEachVector(min(width, filters &- firstFilter)) { k, valid in
+      var bias = Vector.zero
+      if let all { bias = load(all + (firstFilter &+ k), valid: valid) }
+      store(bias, target + k)
+    }
+  }
+
+  /// y = max(A^T m A + bias, least) for one tile and block.
+  private func transformOutput(
+    _ pixels: TilePixels, _ block: Int, _ m: UnsafePointer<Float>, _ bias: UnsafePointer<Float>,
+    _ activation: Activation
+  ) {
+    let least: Float = if case .relu = activation { 0 } else { -.infinity }
+    let firstFilter = block &* width
+    let count = min(width, filters &- firstFilter)
+    var k = 0
+    while k &+ lanes <= count {
+      Winograd.transformOutput(
+        m + k, step: productStep, bias: bias + k, least: least, pixels.pixels, filter: firstFilter &+ k)
+      k &+= lanes
+    }
+    if k < count {
+      Winograd.transformOutput(
+        m + k, step: productStep, bias: bias + k, least: least, pixels.edgePixels, filter: 0)
+      pixels.storeEdge(16, channel: firstFilter &+ k, valid: count &- k)
+    }
+  }
+
+  private func activate(_ tile: WinogradTiles.Tile, _ pixels: TilePixels, _ block: Int, _ activation: Activation) {
+    let firstFilter = block &* width
+    for i in 0..<tile.rows {
+      for j in 0..<tile.columns {
+        let y = pixels.pixels[i &* 4 &+ j] + firstFilter
+        Kernels.activate(activation, count: min(width, filters &- firstFilter), x: y, y: y)
+      }
+    }
+  }
+
+  // MARK: Weights
+
+  /// Depths that one unit of packing covers.
+  private var unitDepth: Int { 16 }
+  private var depthUnits: Int { ceilingQuotient(channels, unitDepth) }
+  private var unitsPerTask: Int { 2 }
+
+  var packedCount: Int {
+    Winograd.points * (channels * ceilingQuotient(filters, lanes) * lanes + blocks * Self.line)
+  }
+  var packTaskCount: Int { ceilingQuotient(blocks * depthUnits, unitsPerTask) }
+  /// The 3 x 3 weights of a unit, a vector of filters after the other.
+  var packScratchCount: Int { 9 * unitDepth * width }
+
+  func pack(
+    tasks: Range<Int>, weights: UnsafePointer<Float>, packed: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    for unit in tasks.lowerBound &* unitsPerTask..<min(tasks.upperBound &* unitsPerTask, blocks &* depthUnits) {
+      pack(block: unit / depthUnits, firstDepth: unit % depthUnits &* unitDepth, weights, packed, scratch)
+    }
+  }
+
+  private func pack(
+    block: Int, firstDepth: Int, _ weights: UnsafePointer<Float>, _ packed: UnsafeMutablePointer<Float>,
+    _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let depth = min(unitDepth, channels &- firstDepth)
+    let firstFilter = block &* width
+    let valid = min(width, filters &- firstFilter)
+    let blockWidth = blockWidth(block)
+    for tap in 0..<9 {
+      source.copyPanel(
+        weights, group: 0, tap: tap, taps: 9, firstDepth: firstDepth, depth: depth, firstFilter: firstFilter,
+        valid: valid, scratch + tap &* depth &* blockWidth)
+    }
+    let tapStep = depth &* blockWidth
+    let pointStep = panelStep(blockWidth)
+    let target = packed + (block &* Winograd.points &* panelStep(width) &+ firstDepth &* blockWidth)
+    for i in 0..<depth &* blockWidth / lanes {
+      Winograd.transformWeights(
+        scratch + i &* lanes, tapStep: tapStep, target + i &* lanes, step: pointStep)
+    }
+  }
+}
+
+extension Activation {
+  /// True iff the activation isn't part of the output's transform.
+  fileprivate var followsTransform: Bool {
+    switch self {
+    case .identity, .relu: false
+    case .leakyRelu, .sigmoid, .tanh: true
+    }
+  }
+}

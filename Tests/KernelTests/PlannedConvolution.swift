@@ -1,0 +1,24 @@
+import TesseraKernels
+
+/// Packs and runs a plan, outputs and buffers full of NaN before.
+func convolve(
+  _ plan: any PlannedConvolution, input: GuardedBuffer<Float>, weights: GuardedBuffer<Float>,
+  bias: GuardedBuffer<Float>?, activation: Activation = .identity, count: Int
+) -> GuardedBuffer<Float> {
+  let packed = GuardedBuffer<Float>.poisoned(plan.packedCount)
+  let packScratch = GuardedBuffer<Float>.poisoned(plan.packScratchCount)
+  expectIndependentTasks(plan.packTaskCount, result: packed, plan.name) {
+    plan.pack(tasks: $0, weights: weights.pointer, packed: packed.pointer, scratch: packScratch.pointer)
+  }
+  let output = GuardedBuffer<Float>.poisoned(count)
+  let scratch = GuardedBuffer<Float>.poisoned(plan.scratchCount)
+  expectIndependentTasks(plan.taskCount, result: output, plan.name) {
+    plan.run(
+      tasks: $0,
+      ConvolutionOperands(
+        input: input.pointer, packed: packed.pointer, bias: bias.map { UnsafePointer($0.pointer) },
+        activation: activation, output: output.pointer),
+      scratch: scratch.pointer)
+  }
+  return output
+}
