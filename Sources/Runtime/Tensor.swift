@@ -60,24 +60,3 @@ public struct Tensor: Sendable {
     try body(UnsafeRawBufferPointer(storage.bytes))
   }
 }
-
-/// Zeroed memory, aligned to 128 bytes and freed with its owner. What may be written when is the owner's business.
-package final class AlignedMemory: @unchecked Sendable {
-  /// Never empty memory at address nil: a base exists even for no bytes.
-  package let base: UnsafeMutableRawPointer
-  package let byteCount: Int
-
-  package static let alignment = 128
-
-  package init(byteCount: Int) {
-    self.byteCount = byteCount
-    base = .allocate(byteCount: max(byteCount, 1), alignment: Self.alignment)
-    base.initializeMemory(as: UInt8.self, repeating: 0, count: max(byteCount, 1))
-  }
-
-  package var bytes: UnsafeMutableRawBufferPointer {
-    UnsafeMutableRawBufferPointer(start: base, count: byteCount)
-  }
-
-  deinit { base.deallocate() }
-}

@@ -28,6 +28,18 @@ static inline int tessera_x86_level(void) {
   return 0;
 }
 
+// max(least, value) in one instruction: with a NaN it gives its second operand, so that a NaN in `value` stays.
+
+#if defined(__SSE__)
+static inline __m128 tessera_at_least_4(__m128 least, __m128 value) { return _mm_max_ps(least, value); }
+#endif
+#if defined(__AVX__)
+static inline __m256 tessera_at_least_8(__m256 least, __m256 value) { return _mm256_max_ps(least, value); }
+#endif
+#if defined(__AVX512F__)
+static inline __m512 tessera_at_least_16(__m512 least, __m512 value) { return _mm512_max_ps(least, value); }
+#endif
+
 // Part of a vector: the first `count` floats, 0...lanes. Memory behind them is neither read nor written (masked
 // accesses don't fault), and lanes behind them load as 0.
 

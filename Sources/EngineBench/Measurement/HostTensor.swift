@@ -1,16 +1,16 @@
 import Dispatch
 import TesseraKernels
+import TesseraRuntime
 
 /// Elements in a host's own memory, as an embedder has them. It stays where it is while runs read and write it.
 final class HostTensor<Element: BitwiseCopyable>: @unchecked Sendable {
   let elements: UnsafeMutableBufferPointer<Element>
 
+  private let memory: AlignedMemory
+
   private init(count: Int) {
-    // A cache line; an empty tensor has an address too.
-    let raw = UnsafeMutableRawPointer.allocate(
-      byteCount: max(1, count) * MemoryLayout<Element>.stride, alignment: 64)
-    elements = UnsafeMutableBufferPointer(
-      start: raw.bindMemory(to: Element.self, capacity: max(1, count)), count: count)
+    memory = AlignedMemory(byteCount: count * MemoryLayout<Element>.stride)
+    elements = memory.bytes.bindMemory(to: Element.self)
   }
 
   convenience init(_ count: Int, _ element: (Int) -> Element) {
@@ -26,11 +26,9 @@ final class HostTensor<Element: BitwiseCopyable>: @unchecked Sendable {
   }
 
   var pointer: UnsafePointer<Element> {
-    // Allocated with room for at least one element.
+    // Memory has a base even for no bytes.
     UnsafePointer(elements.baseAddress.unsafelyUnwrapped)
   }
-
-  deinit { elements.baseAddress?.deallocate() }
 }
 
 extension HostTensor<Float> {

@@ -20,6 +20,12 @@ func multiplyAdd(_ accumulator: Vector, _ a: Vector, _ b: Vector) -> Vector {
   accumulator.addingProduct(a, b)
 }
 
+/// The larger of each lane of `value` and `least`; a NaN in `value` stays.
+@inline(__always)
+func atLeast(_ least: Vector, _ value: Vector) -> Vector {
+  tessera_at_least_16(least, value)
+}
+
 /// The first `count` floats from `source`, 0...16; the other lanes are 0 and their memory is not read.
 @inline(__always)
 func loadFirst(_ count: Int, _ source: UnsafePointer<Float>) -> Vector {

@@ -1,3 +1,4 @@
+import CTesseraShims
 public import TesseraKernelContract
 
 /// All kernels, compiled for `baseline`.
@@ -17,6 +18,16 @@ typealias IntVector = SIMD4<Int32>
 @inline(__always)
 func multiplyAdd(_ accumulator: Vector, _ a: Vector, _ b: Vector) -> Vector {
   accumulator + a * b
+}
+
+/// The larger of each lane of `value` and `least`; a NaN in `value` stays.
+@inline(__always)
+func atLeast(_ least: Vector, _ value: Vector) -> Vector {
+  #if arch(x86_64)
+    tessera_at_least_4(least, value)
+  #else
+    value.replacing(with: least, where: value .< least)
+  #endif
 }
 
 /// The first `count` floats from `source`, 0...4; the other lanes are 0 and their memory is not read.

@@ -6,7 +6,7 @@ extension Kernels {
   ) -> String? {
     switch algorithm {
     case .direct: nil
-    case .winograd: pass == .backwardWeights ? "no" : Winograd.refusal(geometry, numerics)
+    case .winograd: Winograd.refusal(geometry, numerics)
     case .im2col, .pixelBlock: "not there yet"
     }
   }

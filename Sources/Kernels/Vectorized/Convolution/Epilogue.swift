@@ -10,7 +10,7 @@ enum Epilogue {
   func apply(_ z: Vector) -> Vector {
     switch self {
     case .none: z
-    case .relu: z.replacing(with: Vector.zero, where: z .< Vector.zero)
+    case .relu: atLeast(.zero, z)
     case .leakyRelu(let slope): z.replacing(with: z * Vector(repeating: slope), where: z .< Vector.zero)
     }
   }

@@ -19,8 +19,8 @@ extension Kernels {
     -> any PlannedWeightGradient
   {
     switch chosenAlgorithm(.backwardWeights, geometry, settings) {
-    case .direct, .im2col, .pixelBlock, .winograd:
-      return DirectWeightGradient(geometry, caches: settings.caches)
+    case .winograd: return WinogradWeightGradient(geometry)
+    case .direct, .im2col, .pixelBlock: return DirectWeightGradient(geometry, caches: settings.caches)
     }
   }
 }

@@ -182,16 +182,10 @@ enum Winograd {
     _ row: Int, _ m: Six, _ bias: Vector, _ least: Vector, _ pixels: UnsafePointer<Target>, _ k: Int
   ) {
     let y = outputs(m)
-    storeOutput(y.0 + bias, least, pixels[row &* 4] + k)
-    storeOutput(y.1 + bias, least, pixels[row &* 4 &+ 1] + k)
-    storeOutput(y.2 + bias, least, pixels[row &* 4 &+ 2] + k)
-    storeOutput(y.3 + bias, least, pixels[row &* 4 &+ 3] + k)
-  }
-
-  /// NaN isn't less than anything, and stays.
-  @inline(__always)
-  private static func storeOutput(_ y: Vector, _ least: Vector, _ target: Target) {
-    store(y.replacing(with: least, where: y .< least), target)
+    store(atLeast(least, y.0 + bias), pixels[row &* 4] + k)
+    store(atLeast(least, y.1 + bias), pixels[row &* 4 &+ 1] + k)
+    store(atLeast(least, y.2 + bias), pixels[row &* 4 &+ 2] + k)
+    store(atLeast(least, y.3 + bias), pixels[row &* 4 &+ 3] + k)
   }
 
   /// The 4 x 4 pixels max(A^T m A + bias, least) of a vector of filters from k on, with the points m `step` apart.
@@ -247,25 +241,32 @@ enum Winograd {
   }
 
   @inline(__always)
-  private static func storeGradientRow(
-    _ row: Int, _ m: Six, _ target: Target, _ tapStep: Int, _ valid: Int
+  private static func addGradientRow(
+    _ row: Int, _ m: Six, _ target: Target, _ tapStep: Int, _ valid: Int, _ accumulates: Bool
   ) {
     let g = gradient(m)
-    store(g.0, target + row &* 3 &* tapStep, valid: valid)
-    store(g.1, target + (row &* 3 &+ 1) &* tapStep, valid: valid)
-    store(g.2, target + (row &* 3 &+ 2) &* tapStep, valid: valid)
+    let target = target + row &* 3 &* tapStep
+    add(g.0, target, valid, accumulates)
+    add(g.1, target + tapStep, valid, accumulates)
+    add(g.2, target + 2 &* tapStep, valid, accumulates)
   }
 
-  /// target[t tapStep] = (G^T m G)[t] for each tap t of one vector of filters, of which `valid` exist.
+  @inline(__always)
+  private static func add(_ g: Vector, _ target: Target, _ valid: Int, _ accumulates: Bool) {
+    storeFirst(valid, accumulates ? loadFirst(valid, target) + g : g, target)
+  }
+
+  /// target[t tapStep] = (G^T m G)[t] for each tap t of one vector of filters, of which `valid` exist; with
+  /// `accumulates` it is added.
   @inline(never)
   static func transformWeightGradient(
-    _ m: UnsafePointer<Float>, step: Int, _ target: Target, tapStep: Int, valid: Int
+    _ m: UnsafePointer<Float>, step: Int, _ target: Target, tapStep: Int, valid: Int, accumulates: Bool
   ) {
     let (c0, c1) = (gradient(pointColumn(m, 0, step)), gradient(pointColumn(m, 1, step)))
     let (c2, c3) = (gradient(pointColumn(m, 2, step)), gradient(pointColumn(m, 3, step)))
     let (c4, c5) = (gradient(pointColumn(m, 4, step)), gradient(pointColumn(m, 5, step)))
-    storeGradientRow(0, (c0.0, c1.0, c2.0, c3.0, c4.0, c5.0), target, tapStep, valid)
-    storeGradientRow(1, (c0.1, c1.1, c2.1, c3.1, c4.1, c5.1), target, tapStep, valid)
-    storeGradientRow(2, (c0.2, c1.2, c2.2, c3.2, c4.2, c5.2), target, tapStep, valid)
+    addGradientRow(0, (c0.0, c1.0, c2.0, c3.0, c4.0, c5.0), target, tapStep, valid, accumulates)
+    addGradientRow(1, (c0.1, c1.1, c2.1, c3.1, c4.1, c5.1), target, tapStep, valid, accumulates)
+    addGradientRow(2, (c0.2, c1.2, c2.2, c3.2, c4.2, c5.2), target, tapStep, valid, accumulates)
   }
 }
