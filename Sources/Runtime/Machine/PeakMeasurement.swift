@@ -12,7 +12,7 @@ public struct PeakMeasurement: Sendable {
   /// 10^9 bytes a second, read from memory beyond the caches.
   public let readGigabytesPerSecond: Double
 
-  /// Measures for about half a second: the best of several short runs, since others can only slow one down.
+  /// Measures for about half a second: the best of several runs, since others can only slow one down.
   public init(instructionSet: InstructionSet, workers: Int) {
     self.instructionSet = instructionSet
     self.workers = workers
@@ -21,8 +21,10 @@ public struct PeakMeasurement: Sendable {
       (gflops, readGigabytesPerSecond) = (0, 0)
       return
     }
+    // 12 to 25 ms a run: a worker that starts 50 us late is then less than half a percent of it. Runs of 0.6 ms gave 8 %
+    // too little, and layers of 110 % of the peak.
     gflops = Self.best(workers: workers, runs: 8) { _, sink in
-      kernels.multiplyAddLoop(iterations: 400_000, sink: sink)
+      kernels.multiplyAddLoop(iterations: 8_000_000, sink: sink)
     }
     // Several times the last-level cache in all, so that little of it is still there in the next run.
     let total = max(4 * Machine.current.caches.level3Bytes, 128 << 20)
