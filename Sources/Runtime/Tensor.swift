@@ -1,5 +1,11 @@
 public import TesseraGraph
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// A dense, row-major tensor in host memory that nobody changes: what goes into a run and comes out of it, and what is
 /// read from and written to a parameter store. Copies share storage.
 public struct Tensor: Sendable {
@@ -40,6 +46,12 @@ public struct Tensor: Sendable {
     storage = AlignedMemory(byteCount: type.byteCount)
   }
 
+  /// The same, of a size that the system may not have.
+  init(allocating type: TensorType, for name: String) throws(TesseraError) {
+    self.type = type
+    storage = try AlignedMemory(allocating: type.byteCount, for: name)
+  }
+
   /// The elements, row-major.
   /// - Throws: ``TesseraError/Code/elementTypeMismatch`` if they are of another type.
   public func elements<Element: TensorElement>(as: Element.Type = Element.self)
@@ -69,15 +81,32 @@ package final class AlignedMemory: @unchecked Sendable {
 
   package static let alignment = 128
 
+  /// For sizes of which memory holds one already; stops the program where there is none left.
   package init(byteCount: Int) {
-    self.byteCount = byteCount
-    base = .allocate(byteCount: max(byteCount, 1), alignment: Self.alignment)
-    base.initializeMemory(as: UInt8.self, repeating: 0, count: max(byteCount, 1))
+    guard let base = Self.zeros(byteCount) else { fatalError("no memory for \(byteCount) bytes") }
+    (self.base, self.byteCount) = (base, byteCount)
+  }
+
+  /// For sizes that follow from what a host asks for: a batch of a million images may be more than the machine has.
+  /// - Throws: ``TesseraError/Code/systemFailure`` that names what the memory is for.
+  package init(allocating byteCount: Int, for name: String) throws(TesseraError) {
+    guard let base = Self.zeros(byteCount) else {
+      throw TesseraError(
+        .systemFailure, at: name, expected: "\(byteCount) bytes of memory", found: "less")
+    }
+    (self.base, self.byteCount) = (base, byteCount)
   }
 
   package var bytes: UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(start: base, count: byteCount)
   }
 
-  deinit { base.deallocate() }
+  private static func zeros(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+    var base: UnsafeMutableRawPointer?
+    guard posix_memalign(&base, alignment, max(byteCount, 1)) == 0 else { return nil }
+    base?.initializeMemory(as: UInt8.self, repeating: 0, count: max(byteCount, 1))
+    return base
+  }
+
+  deinit { free(base) }
 }
