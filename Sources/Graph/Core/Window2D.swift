@@ -94,6 +94,13 @@ public struct ResolvedWindow2D: Hashable, Sendable, CustomStringConvertible {
       ).positions(before: left, after: right, direction: "columns"))
   }
 
+  /// Whether the window, padded by at most half of it, holds an element of the image at each of its positions. Padding
+  /// beside a small image, and taps that a dilation spreads over it, can leave some without.
+  func alwaysMeets(height: Int, width: Int) -> Bool {
+    Axis.alwaysMeets(height, before: top, after: bottom, kernel: kernel.y, stride: stride.y, dilation: dilation.y)
+      && Axis.alwaysMeets(width, before: left, after: right, kernel: kernel.x, stride: stride.x, dilation: dilation.x)
+  }
+
   public var description: String {
     "kernel \(kernel) stride \(stride) dilation \(dilation) padding (\(top), \(left), \(bottom), \(right))"
   }
@@ -146,5 +153,21 @@ private struct Axis {
         found: "\(padded)")
     }
     return (padded - extent) / stride + 1
+  }
+
+  /// For padding of at most half the window, so that no position begins behind the image.
+  static func alwaysMeets(
+    _ input: Int, before: Int, after: Int, kernel: Int, stride: Int, dilation: Int
+  ) -> Bool {
+    guard input > 0 else { return false }
+    let last = (input + before + after - (kernel - 1) * dilation - 1) / stride
+    // A position left of the image meets it with its first tap at 0 or beyond, if there is one. Which element that is
+    // repeats after `dilation` positions at the latest.
+    for position in 0...min(last, before / stride, dilation) where position * stride < before {
+      let distance = before - position * stride
+      let tap = (distance - 1) / dilation + 1
+      guard tap < kernel, tap * dilation - distance < input else { return false }
+    }
+    return true
   }
 }

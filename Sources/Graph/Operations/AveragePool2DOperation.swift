@@ -1,7 +1,8 @@
 /// The mean of each window.
 ///
 /// y[n,p,q,c] = 1 / m sum over r,s of x[n, p stride.y - top + r dilation.y, q stride.x - left + s dilation.x, c], where
-/// m counts the window's elements in the padded image (`countsPadding`), or only those in the image.
+/// m counts the window's elements in the padded image (`countsPadding`), or only those in the image; a window without
+/// any gives 0.
 ///
 /// - x: [N, H, W, C]; y: [N, P, Q, C].
 /// - Gradient: dy / m spread over the window.
