@@ -23,7 +23,8 @@ import Testing
     }
     expectNoMemory {
       let trainer = try Trainer(
-        model: model, batch: batch, loss: .softmaxCrossEntropy(), optimizer: .sgd(), store: ParameterStore(), workers: 1)
+        model: model, batch: batch, loss: .softmaxCrossEntropy(), optimizer: .sgd(), store: ParameterStore(), workers: 1
+      )
       _ = try trainer.session.run { (call) throws(TesseraError) in _ = call }
     }
   }

@@ -12,7 +12,9 @@ import Testing
   }
 
   private func batch() throws -> (Tensor, Tensor) {
-    (try Tensor([1, 2, 3, -1, 0.5, 2] as [Float], shape: [2, 3]), try Tensor([1, 0, 0, 1] as [Float], shape: [2, 2]))
+    (
+      try Tensor([1, 2, 3, -1, 0.5, 2] as [Float], shape: [2, 3]), try Tensor([1, 0, 0, 1] as [Float], shape: [2, 2])
+    )
   }
 
   private func values(_ store: ParameterStore, _ name: String) throws -> [Float] {
@@ -57,7 +59,8 @@ import Testing
   @Test func everyGroupDecaysByItsOwn() throws {
     let store = ParameterStore(seed: 1)
     let trainer = try trainer(
-      .sgd(weightDecay: 0.5, groups: ["head": ParameterGroup(weightDecay: 0)]), body: "body", head: "head", store: store)
+      .sgd(weightDecay: 0.5, groups: ["head": ParameterGroup(weightDecay: 0)]), body: "body", head: "head", store: store
+    )
     let zeros = try Tensor([Float](repeating: 0, count: 6), shape: [2, 3])
     let target = try Tensor([Float](repeating: 0, count: 4), shape: [2, 2])
     let (body, head) = (try values(store, "body.weight"), try values(store, "head.weight"))
