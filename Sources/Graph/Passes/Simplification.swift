@@ -6,7 +6,9 @@ public protocol GraphPass: Sendable {
 /// The passes that every program goes through before kernels are selected.
 public enum Simplification {
   /// In the order in which they run.
-  public static let passes: [any GraphPass] = [EliminateDeadNodes(), FuseActivations()]
+  public static let passes: [any GraphPass] = [
+    EliminateDeadNodes(), ReplaceEmptyProducts(), FuseActivations(),
+  ]
 
   /// The graph after all passes.
   public static func run(_ graph: Graph) throws(TesseraError) -> Graph {
