@@ -1,10 +1,15 @@
 /// A sliding window before the image's size is known.
 public struct Window2D: Hashable, Sendable {
+  /// Elements of the window: rows and columns.
   public var kernel: Size2D
+  /// Elements from one position to the next, 1 or more.
   public var stride: Size2D
+  /// Elements from one tap to the next; 1 is dense.
   public var dilation: Size2D
+  /// The rule by which zeros surround the image.
   public var padding: Padding2D
 
+  /// Sizes are checked when the window meets an image.
   public init(
     kernel: Size2D, stride: Size2D = 1, dilation: Size2D = 1, padding: Padding2D = .none
   ) {
@@ -50,14 +55,22 @@ public struct Window2D: Hashable, Sendable {
 
 /// A sliding window with the zeros on each side counted.
 public struct ResolvedWindow2D: Hashable, Sendable, CustomStringConvertible {
+  /// Elements of the window: rows and columns.
   public let kernel: Size2D
+  /// Elements from one position to the next, 1 or more.
   public let stride: Size2D
+  /// Elements from one tap to the next; 1 is dense.
   public let dilation: Size2D
+  /// Rows of zeros above the image.
   public let top: Int
+  /// Columns of zeros before it.
   public let left: Int
+  /// Rows of zeros below it.
   public let bottom: Int
+  /// Columns of zeros behind it.
   public let right: Int
 
+  /// Sizes are checked when the window meets an image.
   public init(
     kernel: Size2D, stride: Size2D = 1, dilation: Size2D = 1, top: Int = 0, left: Int = 0,
     bottom: Int = 0, right: Int = 0

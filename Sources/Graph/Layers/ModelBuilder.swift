@@ -31,6 +31,7 @@ public final class ModelBuilder {
   /// The paths that belong to shared layers.
   private var sharedPaths: Set<String> = []
 
+  /// An empty graph to build into.
   public init(mode: ModelMode, element: ElementType = .float32) {
     self.mode = mode
     self.element = element

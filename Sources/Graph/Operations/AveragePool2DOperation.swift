@@ -7,9 +7,12 @@
 /// - x: [N, H, W, C]; y: [N, P, Q, C].
 /// - Gradient: dy / m spread over the window.
 public struct AveragePool2DOperation: Operation, Hashable {
+  /// Window, stride, dilation and padding, in elements.
   public let window: ResolvedWindow2D
+  /// Whether zeros of the padding count in the mean.
   public let countsPadding: Bool
 
+  /// Attributes are checked when a graph gets the operation.
   public init(window: ResolvedWindow2D, countsPadding: Bool) {
     (self.window, self.countsPadding) = (window, countsPadding)
   }
@@ -39,11 +42,16 @@ public struct AveragePool2DOperation: Operation, Hashable {
 /// - dy: [N, P, Q, C]; dx: [N, H, W, C].
 /// - Gradient: the pooling itself.
 public struct AveragePool2DBackward: Operation, Hashable {
+  /// Window, stride, dilation and padding, in elements.
   public let window: ResolvedWindow2D
+  /// Whether zeros of the padding count in the mean.
   public let countsPadding: Bool
+  /// H, rows of the image.
   public let inputHeight: Int
+  /// W, columns of the image.
   public let inputWidth: Int
 
+  /// Attributes are checked when a graph gets the operation.
   public init(window: ResolvedWindow2D, countsPadding: Bool, inputHeight: Int, inputWidth: Int) {
     (self.window, self.countsPadding) = (window, countsPadding)
     (self.inputHeight, self.inputWidth) = (inputHeight, inputWidth)

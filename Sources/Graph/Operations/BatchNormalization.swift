@@ -8,8 +8,10 @@
 /// - Throws: ``TesseraError`` for fewer than two rows, over which no variance can be estimated.
 /// - Source: Ioffe and Szegedy (2015); conventions are PyTorch's.
 public struct BatchNormalization: Operation, Hashable {
+  /// Added to what is divided by; finite, 0 or more.
   public let epsilon: Double
 
+  /// Attributes are checked when a graph gets the operation.
   public init(epsilon: Double) { self.epsilon = epsilon }
 
   public var name: String { "batch_norm" }
@@ -48,9 +50,12 @@ public struct BatchNormalization: Operation, Hashable {
 /// - Operands dy, x: [..., C]; mean, variance, scale: [C]. Results dx, if `includesInput`, then dscale, dshift: dx needs
 ///   the other two.
 public struct BatchNormalizationGradient: Operation, Hashable {
+  /// Added to what is divided by; finite, 0 or more.
   public let epsilon: Double
+  /// Whether dx is wanted.
   public let includesInput: Bool
 
+  /// Attributes are checked when a graph gets the operation.
   public init(epsilon: Double, includesInput: Bool = true) {
     (self.epsilon, self.includesInput) = (epsilon, includesInput)
   }
@@ -70,8 +75,10 @@ public struct BatchNormalizationGradient: Operation, Hashable {
 /// - Gradients: dx = dy scale / sqrt(variance + epsilon); dscale and dshift as in ``NormalizeGradient``; none for the
 ///   statistics.
 public struct Normalize: Operation, Hashable {
+  /// Added to what is divided by; finite, 0 or more.
   public let epsilon: Double
 
+  /// Attributes are checked when a graph gets the operation.
   public init(epsilon: Double) { self.epsilon = epsilon }
 
   public var name: String { "normalize" }
@@ -108,9 +115,12 @@ public struct Normalize: Operation, Hashable {
 ///
 /// - Operands dy, x: [..., C]; mean, variance, scale: [C]. Results dx, if `includesInput`, then dscale, dshift.
 public struct NormalizeGradient: Operation, Hashable {
+  /// Added to what is divided by; finite, 0 or more.
   public let epsilon: Double
+  /// Whether dx is wanted.
   public let includesInput: Bool
 
+  /// Attributes are checked when a graph gets the operation.
   public init(epsilon: Double, includesInput: Bool = true) {
     (self.epsilon, self.includesInput) = (epsilon, includesInput)
   }

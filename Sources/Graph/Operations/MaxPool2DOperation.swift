@@ -8,8 +8,10 @@
 /// - Throws: ``TesseraError`` if the padding is larger than half the window, or a window holds no element of the image:
 ///   it would have no maximum.
 public struct MaxPool2DOperation: Operation, Hashable {
+  /// Window, stride, dilation and padding, in elements.
   public let window: ResolvedWindow2D
 
+  /// Attributes are checked when a graph gets the operation.
   public init(window: ResolvedWindow2D) { self.window = window }
 
   public var name: String { "max_pool" }
@@ -45,10 +47,14 @@ public struct MaxPool2DOperation: Operation, Hashable {
 ///
 /// - dy: [N, P, Q, C]; mask: the same shape, int32; dx: [N, H, W, C].
 public struct MaxPool2DBackward: Operation, Hashable {
+  /// Window, stride, dilation and padding, in elements.
   public let window: ResolvedWindow2D
+  /// H, rows of the image.
   public let inputHeight: Int
+  /// W, columns of the image.
   public let inputWidth: Int
 
+  /// Attributes are checked when a graph gets the operation.
   public init(window: ResolvedWindow2D, inputHeight: Int, inputWidth: Int) {
     (self.window, self.inputHeight, self.inputWidth) = (window, inputHeight, inputWidth)
   }

@@ -3,6 +3,7 @@
 ///
 /// Runs after differentiation, so gradients are those of the product.
 public struct ReplaceEmptyProducts: GraphPass {
+  /// The pass has no settings.
   public init() {}
 
   public func run(_ graph: Graph) throws(TesseraError) -> Graph {

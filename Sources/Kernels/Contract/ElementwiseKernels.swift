@@ -47,9 +47,12 @@ public protocol ElementwiseKernels {
 
 /// Philox key of a dropout layer: its seed and the stream that its name stands for.
 public struct DropoutKey: Hashable, Sendable {
+  /// The low word.
   public var word0: UInt32
+  /// The high word.
   public var word1: UInt32
 
+  /// A key as it is.
   public init(word0: UInt32, word1: UInt32) {
     self.word0 = word0
     self.word1 = word1
