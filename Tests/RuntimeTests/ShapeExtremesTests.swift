@@ -120,6 +120,36 @@ import Testing
     }
   }
 
+  /// A layer without inputs learns its bias; a batch without images moves nothing but the step.
+  @Test func modelsOfNothingTrain() throws {
+    let model = Sequential {
+      Flatten()
+      Dense(3, activation: .tanh, name: "first")
+      Dense(2, name: "last")
+    }
+    for (example, batch) in [([4, 0, 2], 3), ([4, 1, 2], 0)] as [(Shape, Int)] {
+      let store = ParameterStore(seed: 1)
+      let trainer = try Trainer(
+        model: model, inputShape: example, batch: batch, loss: .softmaxCrossEntropy(reduction: .sum),
+        optimizer: .adam(), store: store, workers: 2)
+      let shape = Shape([batch] + example.dimensions)
+      let before = store.snapshot()
+      let loss = try trainer.step(
+        Tensor([Float](repeating: 1, count: shape.count), shape: shape),
+        Tensor([Int32](repeating: 1, count: batch), shape: [batch]), learningRate: 0.1
+      ).loss
+      #expect(batch == 0 ? loss == 0 : loss > 0)
+      #expect(try store["step"]?.elements(as: Int64.self) == [1])
+      for name in ["first.weight", "first.bias", "last.weight", "last.bias"] {
+        let (old, new): ([Float], [Float]) = (
+          try #require(before[name]).elements(), try #require(store[name]).elements()
+        )
+        let hasMoved = batch > 0 && name != "first.weight" && name != "last.weight"
+        #expect((old != new) == hasMoved, "\(name) of \(shape)")
+      }
+    }
+  }
+
   private func forward(
     _ operation: any Operation, _ shapes: [Shape], _ options: Program.Options
   ) throws -> [String: Tensor] {
