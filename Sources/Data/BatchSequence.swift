@@ -12,12 +12,15 @@ public import TesseraGraph
 ///       for batch in batches { try batch.fill(pixels: &pixels, labels: &labels) }
 ///     }
 public struct BatchSequence: RandomAccessCollection, Sendable {
+  /// Whose images they are.
   public let dataset: ImageDataset
   /// Images in every batch but the last, which may have fewer.
   public let batchSize: Int
+  /// What the order follows from, together with the epoch.
   public let seed: UInt64
   /// False keeps the dataset's own order.
   public let shuffle: Bool
+  /// The epoch whose order this is.
   public private(set) var epoch: Int
   private var order: [Int32]
 

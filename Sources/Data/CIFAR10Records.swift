@@ -6,9 +6,13 @@ public import TesseraGraph
 /// blue. Pixels are converted from planes (CHW) to channels last (HWC) as they are read; nothing is scaled.
 /// Source: A. Krizhevsky, "Learning multiple layers of features from tiny images" (2009).
 public struct CIFAR10Records: Sendable {
+  /// Rows of an image.
   public static let height = 32
+  /// Columns of an image.
   public static let width = 32
+  /// Red, green and blue.
   public static let channels = 3
+  /// Labels are 0 to 9.
   public static let classes = 10
 
   /// The pixels of all images, [count, 32, 32, 3].
@@ -21,6 +25,7 @@ public struct CIFAR10Records: Sendable {
   /// Records converted at a time: the block stays in the second-level cache.
   private static let blockRecords = 64
 
+  /// No records; files are appended.
   public init() {}
 
   /// Appends the records of a file, plain or gzip. After an error the records before the bad one may have been

@@ -8,8 +8,11 @@ public struct ImageDataset: Sendable {
   public let images: [UInt8]
   /// One label for each image, 0..<classes.
   public let labels: [Int32]
+  /// Rows of each image.
   public let height: Int
+  /// Columns of each image.
   public let width: Int
+  /// Channels of each image: 1 for grey ones.
   public let channels: Int
   /// The number of classes.
   public let classes: Int

@@ -100,7 +100,7 @@ public struct Program: Sendable {
   private static func memory(of elements: [Double], _ type: TensorType) throws(TesseraError)
     -> AlignedMemory
   {
-    let memory = AlignedMemory(byteCount: type.byteCount)
+    let memory = try AlignedMemory(allocating: type.byteCount, for: "constant")
     func fill<Element>(_: Element.Type, _ convert: (Double) -> Element?) throws(TesseraError) {
       let target = memory.bytes.bindMemory(to: Element.self)
       for (index, element) in elements.enumerated() {

@@ -23,7 +23,8 @@ public final class Session: Sendable {
   /// Binds a program. Variables that the store doesn't hold yet are added with their initial values.
   /// - Parameter workers: nil: the environment's, or one a usable core. More than there are cores works, and is slower.
   /// - Throws: ``TesseraError/Code/shapeMismatch`` if the store has a variable of another type by a name of the
-  ///   program's; ``TesseraError/Code/invalidAttribute`` for a number of workers below 1.
+  ///   program's; ``TesseraError/Code/invalidAttribute`` for a number of workers below 1;
+  ///   ``TesseraError/Code/systemFailure`` if the variables don't fit in memory.
   public init(_ program: Program, store: ParameterStore, workers: Int? = nil) throws(TesseraError) {
     if let workers {
       guard (1...Self.maximumWorkers).contains(workers) else {
@@ -47,7 +48,7 @@ public final class Session: Sendable {
     self.program = program
     self.store = store
     self.variables = variables
-    prepared = PreparedMemory(program.plan)
+    prepared = try PreparedMemory(program.plan)
     idle.withLock { $0.reserveCapacity(16) }
   }
 
@@ -56,7 +57,8 @@ public final class Session: Sendable {
   /// Runs the program on tensors.
   /// - Returns: every output by its name.
   /// - Throws: ``TesseraError`` for inputs that are missing, unknown or of another type, and for what a run can find
-  ///   wrong: labels out of range, a loss that isn't finite, a kernel that throws. The parameters are then as before.
+  ///   wrong: labels out of range, a loss that isn't finite, a kernel that throws, no memory for the temporary values of
+  ///   the first run. The parameters are then as before.
   public func run(_ inputs: [String: Tensor] = [:]) throws(TesseraError) -> [String: Tensor] {
     for (name, tensor) in inputs {
       guard let input = program.graph.inputs.first(where: { $0.name == name }) else {
@@ -73,7 +75,8 @@ public final class Session: Sendable {
     }
     var outputs: [String: Tensor] = [:]
     for output in program.graph.outputs {
-      outputs[output.name] = Tensor(program.graph.type(of: output.value))
+      outputs[output.name] = try Tensor(
+        allocating: program.graph.type(of: output.value), for: "output \(output.name)")
     }
     try run { (call) throws(TesseraError) in
       // The dictionaries keep the tensors' memory alive until the run is over.
@@ -107,7 +110,7 @@ public final class Session: Sendable {
     isProfiled: Bool, _ bind: (borrowing RunBindings) throws(TesseraError) -> Void,
     _ result: (RunContext) -> Result
   ) throws(TesseraError) -> Result {
-    let context = idle.withLock { $0.popLast() } ?? RunContext(self)
+    let context = try idleContext()
     defer {
       context.forgetBindings()
       idle.withLock { $0.append(context) }
@@ -127,6 +130,12 @@ public final class Session: Sendable {
       try perform(context, isProfiled: isProfiled)
     }
     return result(context)
+  }
+
+  /// One of the contexts that no run uses, or a new one.
+  private func idleContext() throws(TesseraError) -> RunContext {
+    if let context = idle.withLock({ $0.popLast() }) { return context }
+    return try RunContext(self)
   }
 
   /// A training step. Only a step writes while it holds `writing`, so parameters are read without the lock until the
@@ -161,36 +170,48 @@ public struct RunBindings: ~Copyable {
   let context: RunContext
   let graph: Graph
 
+  /// - Parameters:
+  ///   - name: as in ``Program/inputs``.
+  ///   - bytes: the dense tensor, row-major, at an address that is a multiple of its element's size.
   /// - Throws: ``TesseraError/Code/notFound`` for another name, ``TesseraError/Code/shapeMismatch`` for another number
-  ///   of bytes.
+  ///   of bytes, ``TesseraError/Code/invalidData`` for another address.
   public func setInput(_ name: String, _ bytes: UnsafeRawBufferPointer) throws(TesseraError) {
     for (index, input) in graph.inputs.enumerated() where input.name == name {
-      try Self.check(bytes.count, graph.type(of: input.value), "input", name)
+      try Self.check(bytes, graph.type(of: input.value), "input", name)
       context.bindInput(index, bytes)
       return
     }
     throw TesseraError(.notFound, at: "inputs", expected: "an input's name", found: name)
   }
 
+  /// - Parameters:
+  ///   - name: as in ``Program/outputs``.
+  ///   - bytes: where the tensor goes, as in ``setInput(_:_:)``; it overlaps no input and no other output.
   /// - Throws: as ``setInput(_:_:)``.
   public func setOutput(_ name: String, _ bytes: UnsafeMutableRawBufferPointer)
     throws(TesseraError)
   {
     for (index, output) in graph.outputs.enumerated() where output.name == name {
-      try Self.check(bytes.count, graph.type(of: output.value), "output", name)
+      try Self.check(UnsafeRawBufferPointer(bytes), graph.type(of: output.value), "output", name)
       context.bindOutput(index, bytes)
       return
     }
     throw TesseraError(.notFound, at: "outputs", expected: "an output's name", found: name)
   }
 
-  private static func check(_ byteCount: Int, _ type: TensorType, _ what: String, _ name: String)
-    throws(TesseraError)
-  {
-    guard byteCount == type.byteCount else {
+  private static func check(
+    _ bytes: UnsafeRawBufferPointer, _ type: TensorType, _ what: String, _ name: String
+  ) throws(TesseraError) {
+    guard bytes.count == type.byteCount else {
       throw TesseraError(
         .shapeMismatch, at: "\(what) \(name)", expected: "\(type.byteCount) bytes for \(type)",
-        found: "\(byteCount)")
+        found: "\(bytes.count)")
+    }
+    guard Int(bitPattern: bytes.baseAddress) % type.element.byteCount == 0 else {
+      throw TesseraError(
+        .invalidData, at: "\(what) \(name)",
+        expected: "an address that is a multiple of \(type.element.byteCount)",
+        found: "\(Int(bitPattern: bytes.baseAddress))")
     }
   }
 }

@@ -40,6 +40,12 @@ public struct Tensor: Sendable {
     storage = AlignedMemory(byteCount: type.byteCount)
   }
 
+  /// The same, of a size that the system may not have.
+  init(allocating type: TensorType, for name: String) throws(TesseraError) {
+    self.type = type
+    storage = try AlignedMemory(allocating: type.byteCount, for: name)
+  }
+
   /// The elements, row-major.
   /// - Throws: ``TesseraError/Code/elementTypeMismatch`` if they are of another type.
   public func elements<Element: TensorElement>(as: Element.Type = Element.self)

@@ -1,6 +1,10 @@
 import Foundation
 import Testing
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// What the built command printed, and how it ended.
 struct CommandResult {
   let status: Int32
@@ -47,3 +51,36 @@ func withFile(_ text: String, _ body: (String) throws -> Void) throws {
   defer { try? FileManager.default.removeItem(at: file) }
   try body(file.path)
 }
+
+#if os(Linux)
+  /// What the command writes to a terminal: a pseudo-terminal is its standard output.
+  func engineBenchOnTerminal(_ arguments: String...) throws -> String {
+    let terminal = open("/dev/ptmx", O_RDWR | O_NOCTTY)
+    // TIOCSPTLCK and TIOCGPTN, macros that Swift doesn't import: unlocks the other side, gives its number.
+    var (lock, number): (Int32, Int32) = (0, 0)
+    let isReady =
+      terminal >= 0 && ioctl(terminal, 0x4004_5431, &lock) == 0 && ioctl(terminal, 0x8004_5430, &number) == 0
+    try #require(isReady)
+    let device = open("/dev/pts/\(number)", O_RDWR | O_NOCTTY)
+    try #require(device >= 0)
+    let tests = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+    let process = Process()
+    process.executableURL = tests.deletingLastPathComponent().appendingPathComponent("engine-bench")
+    process.arguments = arguments
+    process.standardOutput = FileHandle(fileDescriptor: device, closeOnDealloc: false)
+    try process.run()
+    // With our own copy closed, the end of the command is an error of the read.
+    close(device)
+    var text = Data()
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = read(terminal, &buffer, buffer.count)
+      guard count > 0 else { break }
+      text.append(contentsOf: buffer.prefix(count))
+    }
+    close(terminal)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    return String(decoding: text, as: UTF8.self)
+  }
+#endif

@@ -134,6 +134,27 @@ import Testing
     expectRefusal(.invalidAttribute, at: "max_pool2d", expected: half, found: "", image, MaxPool2D(3, padding: .full))
   }
 
+  /// Small images beside padding, and dilations that step over the image, leave windows without an element.
+  @Test func windowsThatMissTheImage() throws {
+    let refused: [(layer: MaxPool2D, example: Shape)] = [
+      (MaxPool2D(2, padding: .half), [0, 4, 1]),
+      (MaxPool2D(2, padding: .half), [4, 0, 1]),
+      // Rows -2 and 2 of an image of one row; rows -1 and 1 of one.
+      (MaxPool2D(2, dilation: 4, padding: .explicit(2)), [1, 8, 1]),
+      (MaxPool2D(2, stride: 1, dilation: 2, padding: .explicit(1)), [1, 8, 1]),
+    ]
+    for (layer, example) in refused {
+      #expect(throws: TesseraError.self, "\(layer) \(example)") { try layer.graph(batch: 1, inputShape: example) }
+    }
+    expectRefusal(
+      .shapeMismatch, at: "max_pool2d", expected: "an element of the image in every window", found: "over 1 x 8",
+      [1, 8, 1], MaxPool2D(2, stride: 1, dilation: 2, padding: .explicit(1)))
+    // Rows -2, 0 and 2: the middle one is there.
+    _ = try MaxPool2D(3, dilation: 2, padding: .half).graph(batch: 1, inputShape: [1, 8, 1])
+    // Rows -1 and 1, 0 and 2, 1 and 3.
+    _ = try MaxPool2D(2, stride: 1, dilation: 2, padding: .explicit(1)).graph(batch: 1, inputShape: [2, 8, 1])
+  }
+
   @Test func outputPadding() {
     for padding in [Size2D(y: 2, x: 0), Size2D(y: 0, x: 2), Size2D(y: -1, x: 0), Size2D(Int.max)] {
       expectRefusal(

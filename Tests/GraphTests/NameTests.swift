@@ -6,6 +6,19 @@ private func variableNames(_ layer: some Layer, _ example: Shape, mode: ModelMod
 }
 
 @Suite struct NameTests {
+  /// Reports find every layer that computes something, in either mode.
+  @Test func layersWithNodesAreListed() throws {
+    let model = Sequential([Conv2D(2, kernelSize: 3), BatchNorm2D(), ReLU(), Dropout(0.5), Flatten(), Dense(3)])
+    for mode in [ModelMode.training, .inference] {
+      let builder = ModelBuilder(mode: mode)
+      let input = try builder.input(of: model, inputShape: [8, 8, 1], batch: 2)
+      _ = try model.build(input, in: builder)
+      #expect(
+        builder.layerNames.filter { $0 != "dropout" } == ["conv2d", "batch_norm2d", "relu", "flatten", "dense"])
+      #expect(builder.layerNames.contains("dropout") == (mode == .training))
+    }
+  }
+
   @Test func parametersAreNamedAfterTheirLayers() throws {
     let model = Sequential {
       Conv2D(2, kernelSize: 3)

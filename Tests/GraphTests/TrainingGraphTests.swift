@@ -63,8 +63,9 @@ import Testing
       let suffix = String(read.variable.name.split(separator: ".").last ?? "")
       #expect(role == (states.contains(suffix) ? .optimizerState : suffix == "step" ? .counter : .weight))
     }
-    // Loss and gradients must be finite.
-    #expect(graph.finiteChecks.count == 1 + weights.count)
+    // Loss, learning rate and gradients must be finite.
+    #expect(graph.finiteChecks.count == 2 + weights.count)
+    #expect(graph.finiteChecks.contains { graph.name(of: $0) == "learning_rate" })
   }
 
   /// A frozen weight has neither gradient nor update, and nothing is computed for what lies before it.
@@ -89,6 +90,23 @@ import Testing
     expectError(.notFound, at: "loss", expected: "a trainable weight", found: "none of 0") {
       _ = try graph(false, false)
     }
+  }
+
+  /// So do the scale and shift of a normalization, and what lies before one.
+  @Test func frozenNormalizationsCostNothing() throws {
+    func gradients(_ layers: [any Layer]) throws -> [any Operation] {
+      try build(layers + [Flatten(), Dense(3)]).nodes.filter { $0.name.hasPrefix("batch_norm2d.") }
+        .map(\.operation)
+    }
+    let wholly = try gradients([Conv2D(2, kernelSize: 3), BatchNorm2D(frozen: true, trainable: false)])
+    #expect(wholly.count == 1 && wholly.first is Normalize)
+    let statistics = try gradients([Conv2D(2, kernelSize: 3), BatchNorm2D(frozen: true)])
+    #expect((statistics.first as? NormalizeGradient)?.includesInput == true)
+    let first = try gradients([BatchNorm2D()])
+    #expect(first.compactMap { $0 as? BatchNormalizationGradient }.map(\.includesInput) == [false])
+    let frozenFirst = try gradients([Conv2D(2, kernelSize: 3, trainable: false), BatchNorm2D(frozen: true)])
+    #expect((frozenFirst.first as? NormalizeGradient)?.includesInput == false)
+    #expect(try gradients([BatchNorm2D(frozen: true, trainable: false)]).isEmpty)
   }
 
   /// Each parameter group has a learning rate of its own, and may have a weight decay.

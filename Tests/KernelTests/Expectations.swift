@@ -1,5 +1,9 @@
+import Foundation
 import TesseraKernels
 import Testing
+
+/// Sweeps are cut short where the environment asks for it: under sanitizers everything takes ten times as long.
+let isShort = ProcessInfo.processInfo.environment["TESSERA_TESTS"] == "short"
 
 /// Half the distance from 1 to the next Float: the relative error of one rounding.
 let unitRoundoff = 0x1p-24

@@ -41,25 +41,26 @@ import Testing
   }
 
   /// The vectorised words are those of the plain loop, also where the tensor's share begins within a block, beyond 2^32
-  /// blocks, and for all remainders.
+  /// blocks, for all remainders, and for probabilities that as a Float would be 1.
   @Test(arguments: KernelCatalogue.supported)
   func dropoutMatchesReference(_ set: InstructionSet) throws {
     let kernels = try kernels(of: set)
     let key = DropoutKey(seed: 42, stream: 3)
     for count in counts(set) {
       for first in [0, 1, 3, 4, 33, 1 << 34 - 5] {
-        for probability: Float in [0, 0.25, 0.5, 0.999] {
+        for probability in [0, 0.25, 0.3, 0.999, 1 - 0x1p-30, 1 - 0x1p-40] {
           let x = GuardedBuffer(random(count, seed: 5))
           let y = GuardedBuffer<Float>.poisoned(count)
-          var expected = [Float](repeating: .nan, count: count)
+          var expected = [Double](repeating: .nan, count: count)
           let step: UInt64 = 0x1_0000_0007
           kernels.dropout(
             first: first, count: count, probability: probability, key: key, step: step,
             x: x.pointer, y: y.pointer)
           Reference.dropout(
             first: first, count: count, probability: probability, key: key, step: step,
-            x: x.pointer, y: &expected)
-          expectSame(y.values, expected, "dropout \(set) \(count) from \(first)")
+            x: x.doubles, y: &expected)
+          // Two roundings: of the divisor and of the quotient.
+          expectClose(y.values, expected, "dropout \(set) \(count) from \(first)") { gamma(2) * abs(expected[$0]) }
         }
       }
     }

@@ -2,7 +2,7 @@ import Tessera
 
 /// The generated problems that every sweep runs over.
 enum Problems {
-  static let all: [Problem] = convolutions + transposedConvolutions + products + others
+  static let all: [Problem] = convolutions + transposedConvolutions + fused + products + others
 
   static let convolutions: [Problem] = (0..<(isShort ? 12 : 90)).compactMap { convolution(seed: $0) }
 
@@ -27,6 +27,30 @@ enum Problems {
     return convolution(
       batch: random.int(1...5), image, channels, filters, window, groups: groups,
       hasBias: seed % 2 == 0)
+  }
+
+  /// Activations right after a convolution, its transpose or a product, which the compiler moves into them.
+  static let fused: [Problem] = [
+    ActivationFunction.relu, .leakyRelu(slope: 0.2), .sigmoid, .tanh,
+  ].flatMap { function -> [Problem] in
+    let window = Window2D(kernel: Size2D(y: 3, x: 2), stride: Size2D(y: 1, x: 2), padding: .full)
+    let transposed = ResolvedWindow2D(kernel: 3, stride: 2, top: 1, left: 0, bottom: 0, right: 1)
+    let bases: [Problem?] = [
+      convolution(batch: 2, Size2D(y: 5, x: 7), 3, 19, window, groups: 1, hasBias: true),
+      transposedConvolution(
+        batch: 2, Size2D(y: 6, x: 8), channels: 5, filters: 3, transposed, groups: 1),
+      product(5, 17, 6, false, false),
+    ]
+    return bases.compactMap { $0 }.map { base in
+      var problem = base
+      problem.description = "\(function) of \(base.description)"
+      problem.isMultilinear = false
+      problem.build = { graph, operands, fixed in
+        let z = try base.build(&graph, operands, fixed)
+        return try graph.apply(Activate(function: function), z, name: "activation")
+      }
+      return problem
+    }
   }
 
   static func convolution(
@@ -60,14 +84,26 @@ enum Problems {
     let kernel = Size2D(y: random.int(1...4), x: random.int(1...4))
     let window = Window2D(
       kernel: kernel, stride: Size2D(y: random.int(1...3), x: random.int(1...3)),
-      dilation: 1, padding: seed % 2 == 0 ? .none : .half)
+      dilation: seed % 4 == 3 ? Size2D(y: random.int(1...3), x: 2) : 1,
+      padding: [
+        .none, .half, .same, .full,
+        .explicit(
+          top: random.int(0...3), left: random.int(0...3), bottom: random.int(0...3), right: random.int(0...3)),
+      ][seed % 5])
     let image = Size2D(y: random.int(1...9), x: random.int(1...9))
     let groups = random.int(1...2)
     let (channels, filters) = (groups * random.int(1...9), groups * random.int(1...20))
-    let batch = random.int(1...3)
-    guard let resolved = try? window.resolve(height: image.y, width: image.x),
-      let output = try? resolved.outputSize(height: image.y, width: image.x)
-    else { return nil }
+    guard let resolved = try? window.resolve(height: image.y, width: image.x) else { return nil }
+    return transposedConvolution(
+      batch: random.int(1...3), image, channels: channels, filters: filters, resolved, groups: groups)
+  }
+
+  /// From the windows over an image of this size back to it.
+  static func transposedConvolution(
+    batch: Int, _ image: Size2D, channels: Int, filters: Int, _ resolved: ResolvedWindow2D, groups: Int
+  ) -> Problem? {
+    let kernel = resolved.kernel
+    guard let output = try? resolved.outputSize(height: image.y, width: image.x) else { return nil }
     return Problem(
       description: "conv transposed \(image) c\(channels) k\(filters) \(resolved) g\(groups)",
       shapes: [
@@ -87,16 +123,18 @@ enum Problems {
   static let products: [Problem] = [
     (1, 1, 1), (1, 67, 33), (5, 17, 64), (13, 31, 7), (64, 10, 100),
   ].flatMap { m, n, k in
-    [(false, false), (true, false), (false, true), (true, true)].map { transposeA, transposeB in
-      Problem(
-        description: "matrix product \(m)x\(n)x\(k) \(transposeA) \(transposeB)",
-        shapes: [transposeA ? [k, m] : [m, k], transposeB ? [n, k] : [k, n], [n]],
-        terms: max(m, n, k) + 1, isMultilinear: true
-      ) { graph, operands, _ in
-        try graph.add(
-          MatrixProduct(transposeA: transposeA, transposeB: transposeB, activation: .identity),
-          operands, name: "product")[0]
-      }
+    [(false, false), (true, false), (false, true), (true, true)].map { product(m, n, k, $0.0, $0.1) }
+  }
+
+  static func product(_ m: Int, _ n: Int, _ k: Int, _ transposeA: Bool, _ transposeB: Bool) -> Problem {
+    Problem(
+      description: "matrix product \(m)x\(n)x\(k) \(transposeA) \(transposeB)",
+      shapes: [transposeA ? [k, m] : [m, k], transposeB ? [n, k] : [k, n], [n]],
+      terms: max(m, n, k) + 1, isMultilinear: true
+    ) { graph, operands, _ in
+      try graph.add(
+        MatrixProduct(transposeA: transposeA, transposeB: transposeB, activation: .identity),
+        operands, name: "product")[0]
     }
   }
 
@@ -111,14 +149,18 @@ enum Problems {
     let window = Window2D(
       kernel: Size2D(y: random.int(1...3), x: random.int(1...4)),
       stride: Size2D(y: random.int(1...3), x: random.int(1...3)),
-      dilation: seed % 3 == 0 ? 2 : 1, padding: seed % 2 == 0 ? .none : .half)
+      dilation: seed % 3 == 0 ? 2 : 1,
+      padding: [
+        .none, .half, .same, .explicit(top: 0, left: 1, bottom: 1, right: 0),
+      ][seed % 4])
     let shape: Shape = [
       random.int(1...3), random.int(3...10), random.int(3...10), [1, 3, 16, 17, 37][seed % 5],
     ]
-    guard let resolved = try? window.resolve(height: shape[1], width: shape[2]),
-      (try? resolved.outputSize(height: shape[1], width: shape[2])) != nil
-    else { return nil }
-    return unary("pool \(resolved)", shape, operation(resolved))
+    guard let resolved = try? window.resolve(height: shape[1], width: shape[2]) else { return nil }
+    let operation = operation(resolved)
+    // Padding of more than half the window is refused.
+    guard (try? operation.outputTypes([TensorType(shape)], at: "pool")) != nil else { return nil }
+    return unary("\(operation.name) \(resolved)", shape, operation)
   }
 
   static let others: [Problem] =
@@ -133,7 +175,9 @@ enum Problems {
         unary("channel sum", [5, 3, count], ChannelSum()),
         unary("reshape", [count, 2], ReshapeOperation(shape: [2, count])),
         unary("transpose", [2, 3, count], Transpose(permutation: [2, 0, 1])),
-        batchNormalization(rows: [3, 5, 2], channels: count),
+        batchNormalization(rows: [3, 5, 2], channels: count), frozenNormalization(channels: count, isLearned: true),
+        frozenNormalization(channels: count, isLearned: false), dropout(count),
+        unary("broadcast of a sum", [count], SumAll()),
         crossEntropy(rows: 7, classes: count, .mean), crossEntropy(rows: 2, classes: count, .sum),
         Problem(
           description: "add, subtract, multiply \(count)", shapes: [[count], [count], [count]],
@@ -165,6 +209,33 @@ enum Problems {
       shapes: [Shape(rows + [channels]), [channels], [channels]], terms: 64, isMultilinear: false
     ) { graph, operands, _ in
       try graph.add(BatchNormalization(epsilon: 1e-5), operands, name: "bn")[0]
+    }
+  }
+
+  /// By statistics that are constants: inference, and training with frozen ones. Without learned scale and shift, those
+  /// are constants too, and the gradient is another node.
+  static func frozenNormalization(channels: Int, isLearned: Bool) -> Problem {
+    var random = TestRandom(UInt64(channels))
+    let constants =
+      [random.normals(channels), random.normals(channels).map { $0 * $0 + 0.1 }]
+      + (isLearned ? [] : [random.normals(channels), random.normals(channels)])
+    return Problem(
+      description: "normalization by constants \(channels) \(isLearned)",
+      shapes: [[3, 2, channels]] + (isLearned ? [[channels], [channels]] : []), terms: 64, isMultilinear: false
+    ) { graph, operands, _ in
+      let type = TensorType([channels], graph.type(of: operands[0]).element)
+      let known = try constants.map { try graph.addConstant($0, type) }
+      return try graph.add(
+        Normalize(epsilon: 1e-5), [operands[0]] + known + operands.dropFirst(), name: "normalize")[0]
+    }
+  }
+
+  static func dropout(_ count: Int) -> Problem {
+    let counters = (try? [Tensor([7 as Int64], shape: .scalar), Tensor([3 as Int64], shape: .scalar)]) ?? []
+    return Problem(
+      description: "dropout \(count)", shapes: [[3, count]], fixed: counters, terms: 64, isMultilinear: false
+    ) { graph, operands, fixed in
+      try graph.add(DropoutOperation(probability: 0.3, stream: 11), operands + fixed, name: "dropout")[0]
     }
   }
 

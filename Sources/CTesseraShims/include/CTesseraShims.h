@@ -18,6 +18,19 @@ static inline void tessera_pause(void) {
 #endif
 }
 
+/// Asks for the cache line of an address, which need not exist.
+static inline void tessera_prefetch(const float *address) { __builtin_prefetch(address, 0, 3); }
+
+/// The same for a line that is about to be written: it comes in the state in which a store can take it. The compiler would
+/// emit the instruction only for processors named one by one; those that lack it ignore it.
+static inline void tessera_prefetch_to_write(float *address) {
+#if defined(__x86_64__)
+  __asm__ __volatile__("prefetchw %0" : : "m"(*(char *)address));
+#else
+  __builtin_prefetch(address, 1, 3);
+#endif
+}
+
 /// 0: baseline only, 1: x86-64-v3 (AVX2, FMA), 2: x86-64-v4 (AVX-512 F, BW, CD, DQ, VL), with the operating system's support.
 static inline int tessera_x86_level(void) {
 #if defined(__x86_64__)

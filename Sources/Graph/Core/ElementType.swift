@@ -4,6 +4,7 @@ public struct ElementType: Hashable, Sendable, CustomStringConvertible {
   public let description: String
   /// Bytes of one element.
   public let byteCount: Int
+  /// Whether it has fractions, and so gradients.
   public let isFloatingPoint: Bool
 
   /// IEEE binary32, the type that all fast kernels compute in.
@@ -12,8 +13,11 @@ public struct ElementType: Hashable, Sendable, CustomStringConvertible {
   /// IEEE binary64, computed by the reference kernels only: the oracle.
   public static let float64 = ElementType(
     description: "float64", byteCount: 8, isFloatingPoint: true)
+  /// Signed integers: labels, and masks of poolings.
   public static let int32 = ElementType(description: "int32", byteCount: 4, isFloatingPoint: false)
+  /// Signed integers: seed and step.
   public static let int64 = ElementType(description: "int64", byteCount: 8, isFloatingPoint: false)
+  /// Bytes: images as files have them.
   public static let uint8 = ElementType(description: "uint8", byteCount: 1, isFloatingPoint: false)
   /// One byte, 0 or 1.
   public static let bool = ElementType(description: "bool", byteCount: 1, isFloatingPoint: false)

@@ -33,13 +33,17 @@ public struct Graph: Sendable {
 
   /// A tensor that every run is given.
   public struct Input: Hashable, Sendable {
+    /// Under which a run is given it; unique among inputs.
     public let name: String
+    /// What nodes read.
     public let value: Value
   }
 
   /// A variable, and the value that it has at the beginning of a run.
   public struct VariableRead: Hashable, Sendable {
+    /// What the store holds.
     public let variable: Variable
+    /// What nodes read: its value before the step.
     public let value: Value
   }
 
@@ -47,12 +51,15 @@ public struct Graph: Sendable {
   public struct Constant: Hashable, Sendable {
     /// Row-major.
     public let elements: [Double]
+    /// What nodes read.
     public let value: Value
   }
 
   /// A tensor that every run gives.
   public struct Output: Hashable, Sendable {
+    /// Under which a run gives it; unique among outputs.
     public let name: String
+    /// What is given.
     public let value: Value
   }
 
@@ -60,6 +67,7 @@ public struct Graph: Sendable {
   public struct Update: Hashable, Sendable {
     /// Index into ``Graph/variables``.
     public let variable: Int
+    /// What it becomes.
     public let value: Value
   }
 

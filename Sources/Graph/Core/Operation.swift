@@ -41,6 +41,7 @@ extension Operation {
 
 /// What a gradient rule is given.
 public struct GradientContext: Sendable {
+  /// The node whose gradients are wanted.
   public let node: Node
   /// The gradient of the loss with respect to each output; nil where the loss doesn't depend on it.
   public let outputGradients: [Value?]
@@ -58,6 +59,7 @@ public struct GradientContext: Sendable {
     return gradient
   }
 
+  /// Whether the gradient with respect to an input is wanted; false for inputs that aren't there.
   public func isNeeded(_ input: Int) -> Bool { isNeeded.indices.contains(input) && isNeeded[input] }
 
   /// A name for a node of the gradient.

@@ -5,6 +5,7 @@ public struct Size2D: Hashable, Sendable, ExpressibleByIntegerLiteral, CustomStr
   /// Columns.
   public var x: Int
 
+  /// A size of so many rows and columns.
   public init(y: Int, x: Int) {
     self.y = y
     self.x = x
@@ -12,6 +13,7 @@ public struct Size2D: Hashable, Sendable, ExpressibleByIntegerLiteral, CustomStr
 
   /// The same size in both directions.
   public init(_ both: Int) { self.init(y: both, x: both) }
+  /// The same size in both directions, written as a number.
   public init(integerLiteral both: Int) { self.init(both) }
 
   public var description: String { "(\(y), \(x))" }

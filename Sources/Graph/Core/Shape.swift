@@ -8,7 +8,9 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
   /// Sizes in elements, outermost first.
   public let dimensions: [Int]
 
+  /// Sizes outermost first; ``validate(at:)`` says whether they are a shape.
   public init(_ dimensions: [Int]) { self.dimensions = dimensions }
+  /// The same, written as a list.
   public init(arrayLiteral dimensions: Int...) { self.dimensions = dimensions }
 
   /// A single number.
@@ -62,6 +64,7 @@ public struct TensorType: Hashable, Sendable, CustomStringConvertible {
   /// The type of each element.
   public let element: ElementType
 
+  /// A shape of elements, of float32 unless said otherwise.
   public init(_ shape: Shape, _ element: ElementType = .float32) {
     self.shape = shape
     self.element = element

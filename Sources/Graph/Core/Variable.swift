@@ -22,6 +22,7 @@ public struct Variable: Hashable, Sendable {
   /// The parameter group that sets learning rate and weight decay.
   public let group: String
 
+  /// A variable; only a weight can be trainable, whatever is asked for.
   public init(
     name: String, type: TensorType, role: Role = .weight, initializer: Initializer = .zeros,
     isTrainable: Bool = true, group: String = Variable.defaultGroup

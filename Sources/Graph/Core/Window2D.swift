@@ -1,10 +1,15 @@
 /// A sliding window before the image's size is known.
 public struct Window2D: Hashable, Sendable {
+  /// Elements of the window: rows and columns.
   public var kernel: Size2D
+  /// Elements from one position to the next, 1 or more.
   public var stride: Size2D
+  /// Elements from one tap to the next; 1 is dense.
   public var dilation: Size2D
+  /// The rule by which zeros surround the image.
   public var padding: Padding2D
 
+  /// Sizes are checked when the window meets an image.
   public init(
     kernel: Size2D, stride: Size2D = 1, dilation: Size2D = 1, padding: Padding2D = .none
   ) {
@@ -50,14 +55,22 @@ public struct Window2D: Hashable, Sendable {
 
 /// A sliding window with the zeros on each side counted.
 public struct ResolvedWindow2D: Hashable, Sendable, CustomStringConvertible {
+  /// Elements of the window: rows and columns.
   public let kernel: Size2D
+  /// Elements from one position to the next, 1 or more.
   public let stride: Size2D
+  /// Elements from one tap to the next; 1 is dense.
   public let dilation: Size2D
+  /// Rows of zeros above the image.
   public let top: Int
+  /// Columns of zeros before it.
   public let left: Int
+  /// Rows of zeros below it.
   public let bottom: Int
+  /// Columns of zeros behind it.
   public let right: Int
 
+  /// Sizes are checked when the window meets an image.
   public init(
     kernel: Size2D, stride: Size2D = 1, dilation: Size2D = 1, top: Int = 0, left: Int = 0,
     bottom: Int = 0, right: Int = 0
@@ -92,6 +105,13 @@ public struct ResolvedWindow2D: Hashable, Sendable, CustomStringConvertible {
       x: try Axis(
         input: width, kernel: kernel.x, stride: stride.x, dilation: dilation.x, location: location
       ).positions(before: left, after: right, direction: "columns"))
+  }
+
+  /// Whether the window, padded by at most half of it, holds an element of the image at each of its positions. Padding
+  /// beside a small image, and taps that a dilation spreads over it, can leave some without.
+  func alwaysMeets(height: Int, width: Int) -> Bool {
+    Axis.alwaysMeets(height, before: top, after: bottom, kernel: kernel.y, stride: stride.y, dilation: dilation.y)
+      && Axis.alwaysMeets(width, before: left, after: right, kernel: kernel.x, stride: stride.x, dilation: dilation.x)
   }
 
   public var description: String {
@@ -146,5 +166,21 @@ private struct Axis {
         found: "\(padded)")
     }
     return (padded - extent) / stride + 1
+  }
+
+  /// For padding of at most half the window, so that no position begins behind the image.
+  static func alwaysMeets(
+    _ input: Int, before: Int, after: Int, kernel: Int, stride: Int, dilation: Int
+  ) -> Bool {
+    guard input > 0 else { return false }
+    let last = (input + before + after - (kernel - 1) * dilation - 1) / stride
+    // A position left of the image meets it with its first tap at 0 or beyond, if there is one. Which element that is
+    // repeats after `dilation` positions at the latest.
+    for position in 0...min(last, before / stride, dilation) where position * stride < before {
+      let distance = before - position * stride
+      let tap = (distance - 1) / dilation + 1
+      guard tap < kernel, tap * dilation - distance < input else { return false }
+    }
+    return true
   }
 }

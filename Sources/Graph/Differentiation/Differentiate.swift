@@ -42,6 +42,7 @@ extension Graph {
       }
       for (input, gradient) in zip(node.inputs, inputGradients) {
         guard isNeeded.contains(input), let gradient else { continue }
+        try check(gradient, at: context.name("gradient"))
         guard self.type(of: gradient) == self.type(of: input) else {
           throw TesseraError(
             .shapeMismatch, at: context.name("gradient"), expected: "\(self.type(of: input))",

@@ -50,8 +50,7 @@ public struct BatchNorm2D: Layer {
         return try builder.apply(
           Normalize(epsilon: epsilon), [x, mean, variance, scale, shift])
       }
-      let results = try builder.graph.add(
-        BatchNormalization(epsilon: epsilon), [x, scale, shift], name: builder.name())
+      let results = try builder.add(BatchNormalization(epsilon: epsilon), [x, scale, shift])
       let rows = Double(channels == 0 ? 0 : shape.count / channels)
       try update(mean, with: results[1], factor: 1, in: builder)
       try update(variance, with: results[2], factor: rows / (rows - 1), in: builder)

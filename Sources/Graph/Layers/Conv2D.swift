@@ -12,6 +12,7 @@ public struct Conv2D: Layer {
   private let activation: LayerActivation
   private let options: WeightOptions
   private let name: String?
+  /// The shape of one example, if the layer was told.
   public let inputShape: Shape?
 
   /// - Parameters:

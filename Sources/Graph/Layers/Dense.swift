@@ -7,6 +7,7 @@ public struct Dense: Layer {
   private let activation: LayerActivation
   private let options: WeightOptions
   private let name: String?
+  /// The shape of one example, if the layer was told.
   public let inputShape: Shape?
 
   /// - Parameter inputShape: [C], for a model's first layer.

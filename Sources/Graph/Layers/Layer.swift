@@ -10,6 +10,7 @@ public protocol Layer: Sendable {
 }
 
 extension Layer {
+  /// The shape of one example, if the layer was told.
   public var inputShape: Shape? { nil }
 
   /// The model as a graph with the input "input" ([batch] + inputShape) and the output "output".
@@ -32,6 +33,7 @@ extension Layer {
 public struct Sequential: Layer {
   /// In the order in which they are applied.
   public let layers: [any Layer]
+  /// The level of names that the layers belong to; nil: the enclosing one.
   public let name: String?
   private let givenInputShape: Shape?
 
@@ -45,6 +47,7 @@ public struct Sequential: Layer {
     givenInputShape = inputShape
   }
 
+  /// Layers one a line.
   public init(
     inputShape: Shape? = nil, name: String? = nil, @LayerListBuilder _ layers: () -> [any Layer]
   ) {
@@ -69,11 +72,17 @@ public struct Sequential: Layer {
 /// Collects layers written one a line; `if` and `for` work as in any builder.
 @resultBuilder
 public enum LayerListBuilder {
+  /// A layer on a line of its own.
   public static func buildExpression(_ layer: any Layer) -> [any Layer] { [layer] }
+  /// The lines of a block, in order.
   public static func buildBlock(_ parts: [any Layer]...) -> [any Layer] { parts.flatMap { $0 } }
+  /// `if` without `else`.
   public static func buildOptional(_ part: [any Layer]?) -> [any Layer] { part ?? [] }
+  /// `if` and the first case of `switch`.
   public static func buildEither(first part: [any Layer]) -> [any Layer] { part }
+  /// `else` and the other cases.
   public static func buildEither(second part: [any Layer]) -> [any Layer] { part }
+  /// `for`.
   public static func buildArray(_ parts: [[any Layer]]) -> [any Layer] { parts.flatMap { $0 } }
 }
 
@@ -82,6 +91,7 @@ public struct Residual: Layer {
   private let branch: Sequential
   private let name: String?
 
+  /// - Parameter layers: the branch f, one layer a line.
   public init(name: String? = nil, @LayerListBuilder _ layers: () -> [any Layer]) {
     branch = Sequential(layers())
     self.name = name
@@ -101,11 +111,15 @@ public struct Shared: Layer {
   private let name: String
   private let layer: any Layer
 
+  /// - Parameters:
+  ///   - name: of the parameters, the same at every place of use.
+  ///   - layer: what is applied.
   public init(_ name: String, _ layer: any Layer) {
     self.name = name
     self.layer = layer
   }
 
+  /// The shape of one example, if the layer was told.
   public var inputShape: Shape? { layer.inputShape }
 
   public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {

@@ -46,6 +46,7 @@ private func buildActivation(
 /// max(x, 0); NaN stays NaN.
 public struct ReLU: Layer {
   private let name: String?
+  /// - Parameter name: nil: from kind and order.
   public init(name: String? = nil) { self.name = name }
   public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
     try buildActivation(.relu, name, "relu", x, builder)
@@ -56,6 +57,7 @@ public struct ReLU: Layer {
 public struct LeakyReLU: Layer {
   private let slope: Double
   private let name: String?
+  /// - Parameter slope: a finite number above 0.
   public init(slope: Double = 0.01, name: String? = nil) { (self.slope, self.name) = (slope, name) }
   public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
     try buildActivation(.leakyRelu(slope: slope), name, "leaky_relu", x, builder)
@@ -65,6 +67,7 @@ public struct LeakyReLU: Layer {
 /// 1 / (1 + exp(-x)).
 public struct Sigmoid: Layer {
   private let name: String?
+  /// - Parameter name: nil: from kind and order.
   public init(name: String? = nil) { self.name = name }
   public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
     try buildActivation(.sigmoid, name, "sigmoid", x, builder)
@@ -74,6 +77,7 @@ public struct Sigmoid: Layer {
 /// The hyperbolic tangent.
 public struct Tanh: Layer {
   private let name: String?
+  /// - Parameter name: nil: from kind and order.
   public init(name: String? = nil) { self.name = name }
   public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
     try buildActivation(.tanh, name, "tanh", x, builder)
@@ -83,6 +87,7 @@ public struct Tanh: Layer {
 /// The softmax over the last dimension.
 public struct Softmax: Layer {
   private let name: String?
+  /// - Parameter name: nil: from kind and order.
   public init(name: String? = nil) { self.name = name }
   public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
     try buildActivation(.softmax, name, "softmax", x, builder)

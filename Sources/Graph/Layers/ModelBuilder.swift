@@ -31,6 +31,7 @@ public final class ModelBuilder {
   /// The paths that belong to shared layers.
   private var sharedPaths: Set<String> = []
 
+  /// An empty graph to build into.
   public init(mode: ModelMode, element: ElementType = .float32) {
     self.mode = mode
     self.element = element
@@ -127,12 +128,20 @@ public final class ModelBuilder {
   static let stepVariable = Variable(
     name: "step", type: TensorType(.scalar, .int64), role: .counter, isTrainable: false)
 
-  /// Applies an operation of one result, named after the current layer.
+  /// Applies an operation, named after the current layer, and returns all its results.
+  public func add(_ operation: any Operation, _ inputs: [Value], name suffix: String? = nil)
+    throws(TesseraError) -> [Value]
+  {
+    if layerNames.last != name() { layerNames.append(name()) }
+    return try graph.add(operation, inputs, name: name(suffix))
+  }
+
+  /// The first result of an operation, named after the current layer.
+  /// - Throws: ``TesseraError`` if the operation refuses its operands, or has no result.
   public func apply(_ operation: any Operation, _ inputs: [Value], name suffix: String? = nil)
     throws(TesseraError) -> Value
   {
-    if layerNames.last != name() { layerNames.append(name()) }
-    let outputs = try graph.add(operation, inputs, name: name(suffix))
+    let outputs = try add(operation, inputs, name: suffix)
     guard let output = outputs.first else {
       throw TesseraError(
         .shapeMismatch, at: name(suffix), expected: "an operation with a result", found: "none")

@@ -59,6 +59,7 @@ public struct AveragePool2D: Layer {
 public struct GlobalAveragePool2D: Layer {
   private let name: String?
 
+  /// - Parameter name: nil: from kind and order.
   public init(name: String? = nil) { self.name = name }
 
   public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
@@ -75,6 +76,7 @@ public struct GlobalAveragePool2D: Layer {
 public struct GlobalMaxPool2D: Layer {
   private let name: String?
 
+  /// - Parameter name: nil: from kind and order.
   public init(name: String? = nil) { self.name = name }
 
   public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {

@@ -2,6 +2,7 @@
 public struct Flatten: Layer {
   private let name: String?
 
+  /// - Parameter name: nil: from kind and order.
   public init(name: String? = nil) { self.name = name }
 
   public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
@@ -38,6 +39,7 @@ public struct Reshape: Layer {
 /// The boundary to hosts that keep channels first: [N, C, H, W] to [N, H, W, C].
 public struct FromNCHW: Layer {
   private let name: String?
+  /// The shape of one example, if the layer was told.
   public let inputShape: Shape?
 
   /// - Parameter inputShape: [C, H, W], for a model's first layer.
@@ -57,6 +59,7 @@ public struct FromNCHW: Layer {
 public struct ToNCHW: Layer {
   private let name: String?
 
+  /// - Parameter name: nil: from kind and order.
   public init(name: String? = nil) { self.name = name }
 
   public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {

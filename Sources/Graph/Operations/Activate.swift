@@ -2,8 +2,10 @@
 ///
 /// - Gradient: from dy and y (``ActivationGradient``).
 public struct Activate: Operation, Hashable {
+  /// What is applied to each element.
   public let function: ActivationFunction
 
+  /// Attributes are checked when a graph gets the operation.
   public init(function: ActivationFunction) { self.function = function }
 
   public var name: String { "\(function)" }
@@ -27,8 +29,10 @@ public struct Activate: Operation, Hashable {
 ///
 /// - dy, y and dz have one type.
 public struct ActivationGradient: Operation, Hashable {
+  /// What is applied to each element.
   public let function: ActivationFunction
 
+  /// Attributes are checked when a graph gets the operation.
   public init(function: ActivationFunction) { self.function = function }
 
   public var name: String { "\(function)_gradient" }

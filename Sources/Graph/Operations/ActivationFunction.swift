@@ -8,10 +8,13 @@ public struct ActivationFunction: Hashable, Sendable, CustomStringConvertible {
 
   package let kind: Kind
 
+  /// x itself.
   public static let identity = ActivationFunction(kind: .identity)
   /// max(x, 0); NaN stays NaN.
   public static let relu = ActivationFunction(kind: .relu)
+  /// 1 / (1 + exp(-x)).
   public static let sigmoid = ActivationFunction(kind: .sigmoid)
+  /// The hyperbolic tangent.
   public static let tanh = ActivationFunction(kind: .tanh)
   /// x below 0 times the slope, a finite number above 0.
   public static func leakyRelu(slope: Double) -> ActivationFunction {

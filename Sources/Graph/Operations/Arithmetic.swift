@@ -1,5 +1,6 @@
 /// y = a + b, element by element. a, b and y have one type. Gradients: dy for both.
 public struct Add: Operation, Hashable {
+  /// The operation has no attributes.
   public init() {}
 
   public var name: String { "add" }
@@ -18,6 +19,7 @@ public struct Add: Operation, Hashable {
 
 /// y = a - b, element by element. a, b and y have one type. Gradients: dy and -dy.
 public struct Subtract: Operation, Hashable {
+  /// The operation has no attributes.
   public init() {}
 
   public var name: String { "subtract" }
@@ -39,6 +41,7 @@ public struct Subtract: Operation, Hashable {
 
 /// y = a b, element by element. a, b and y have one type. Gradients: dy b and dy a.
 public struct Multiply: Operation, Hashable {
+  /// The operation has no attributes.
   public init() {}
 
   public var name: String { "multiply" }
@@ -61,9 +64,12 @@ public struct Multiply: Operation, Hashable {
 
 /// y = factor x + offset, element by element. x and y have one type. Gradient: factor dy.
 public struct Affine: Operation, Hashable {
+  /// What elements are multiplied by.
   public let factor: Double
+  /// What is added after it.
   public let offset: Double
 
+  /// Attributes are checked when a graph gets the operation.
   public init(factor: Double, offset: Double = 0) {
     (self.factor, self.offset) = (factor, offset)
   }

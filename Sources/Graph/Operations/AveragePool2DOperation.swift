@@ -1,14 +1,18 @@
 /// The mean of each window.
 ///
 /// y[n,p,q,c] = 1 / m sum over r,s of x[n, p stride.y - top + r dilation.y, q stride.x - left + s dilation.x, c], where
-/// m counts the window's elements in the padded image (`countsPadding`), or only those in the image.
+/// m counts the window's elements in the padded image (`countsPadding`), or only those in the image; a window without
+/// any gives 0.
 ///
 /// - x: [N, H, W, C]; y: [N, P, Q, C].
 /// - Gradient: dy / m spread over the window.
 public struct AveragePool2DOperation: Operation, Hashable {
+  /// Window, stride, dilation and padding, in elements.
   public let window: ResolvedWindow2D
+  /// Whether zeros of the padding count in the mean.
   public let countsPadding: Bool
 
+  /// Attributes are checked when a graph gets the operation.
   public init(window: ResolvedWindow2D, countsPadding: Bool) {
     (self.window, self.countsPadding) = (window, countsPadding)
   }
@@ -38,11 +42,16 @@ public struct AveragePool2DOperation: Operation, Hashable {
 /// - dy: [N, P, Q, C]; dx: [N, H, W, C].
 /// - Gradient: the pooling itself.
 public struct AveragePool2DBackward: Operation, Hashable {
+  /// Window, stride, dilation and padding, in elements.
   public let window: ResolvedWindow2D
+  /// Whether zeros of the padding count in the mean.
   public let countsPadding: Bool
+  /// H, rows of the image.
   public let inputHeight: Int
+  /// W, columns of the image.
   public let inputWidth: Int
 
+  /// Attributes are checked when a graph gets the operation.
   public init(window: ResolvedWindow2D, countsPadding: Bool, inputHeight: Int, inputWidth: Int) {
     (self.window, self.countsPadding) = (window, countsPadding)
     (self.inputHeight, self.inputWidth) = (inputHeight, inputWidth)

@@ -8,8 +8,10 @@
 /// - Throws: ``TesseraError`` for fewer than two rows, over which no variance can be estimated.
 /// - Source: Ioffe and Szegedy (2015); conventions are PyTorch's.
 public struct BatchNormalization: Operation, Hashable {
+  /// Added to what is divided by; finite, 0 or more.
   public let epsilon: Double
 
+  /// Attributes are checked when a graph gets the operation.
   public init(epsilon: Double) { self.epsilon = epsilon }
 
   public var name: String { "batch_norm" }
@@ -33,29 +35,36 @@ public struct BatchNormalization: Operation, Hashable {
   {
     let node = context.node
     let results = try graph.add(
-      BatchNormalizationGradient(epsilon: epsilon),
+      BatchNormalizationGradient(epsilon: epsilon, includesInput: context.isNeeded(0)),
       [
         context.firstOutputGradient(), node.inputs[0], node.outputs[1], node.outputs[2],
         node.inputs[1],
       ], name: context.name("gradient"))
-    return results.map { $0 }
+    return context.isNeeded(0) ? results : [nil] + results
   }
 }
 
 /// Gradients of ``BatchNormalization``. With xhat = (x - mean) / sqrt(variance + epsilon):
 /// dshift = sum dy; dscale = sum dy xhat; dx = scale / sqrt(variance + epsilon) (dy - dshift / M - xhat dscale / M).
 ///
-/// - Operands dy, x: [..., C]; mean, variance, scale: [C]. Results dx, dscale, dshift.
+/// - Operands dy, x: [..., C]; mean, variance, scale: [C]. Results dx, if `includesInput`, then dscale, dshift: dx needs
+///   the other two.
 public struct BatchNormalizationGradient: Operation, Hashable {
+  /// Added to what is divided by; finite, 0 or more.
   public let epsilon: Double
+  /// Whether dx is wanted.
+  public let includesInput: Bool
 
-  public init(epsilon: Double) { self.epsilon = epsilon }
+  /// Attributes are checked when a graph gets the operation.
+  public init(epsilon: Double, includesInput: Bool = true) {
+    (self.epsilon, self.includesInput) = (epsilon, includesInput)
+  }
 
   public var name: String { "batch_norm_gradient" }
 
   public func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError)
     -> [TensorType]
-  { try NormalizationCheck.gradientTypes(inputs, epsilon, at: location) }
+  { try NormalizationCheck.gradientTypes(inputs, epsilon, includesInput, at: location) }
 }
 
 /// Normalization by given statistics: inference, and training with frozen ones.
@@ -66,8 +75,10 @@ public struct BatchNormalizationGradient: Operation, Hashable {
 /// - Gradients: dx = dy scale / sqrt(variance + epsilon); dscale and dshift as in ``NormalizeGradient``; none for the
 ///   statistics.
 public struct Normalize: Operation, Hashable {
+  /// Added to what is divided by; finite, 0 or more.
   public let epsilon: Double
 
+  /// Attributes are checked when a graph gets the operation.
   public init(epsilon: Double) { self.epsilon = epsilon }
 
   public var name: String { "normalize" }
@@ -84,27 +95,41 @@ public struct Normalize: Operation, Hashable {
     -> [Value?]
   {
     let inputs = context.node.inputs
+    let dy = try context.firstOutputGradient()
+    guard context.isNeeded(3) || context.isNeeded(4) else {
+      // Frozen scale and shift cost nothing: dx is dy normalized around 0.
+      let type = graph.type(of: inputs[2])
+      let zero = try graph.addConstant(Array(repeating: 0, count: type.shape.count), type)
+      let dx = try graph.apply(self, dy, zero, inputs[2], inputs[3], zero, name: context.name("dx"))
+      return [dx, nil, nil, nil, nil]
+    }
     let results = try graph.add(
-      NormalizeGradient(epsilon: epsilon),
-      [context.firstOutputGradient(), inputs[0], inputs[1], inputs[2], inputs[3]],
-      name: context.name("gradient"))
-    return [results[0], nil, nil, results[1], results[2]]
+      NormalizeGradient(epsilon: epsilon, includesInput: context.isNeeded(0)),
+      [dy, inputs[0], inputs[1], inputs[2], inputs[3]], name: context.name("gradient"))
+    let dx = context.isNeeded(0) ? results[0] : nil
+    return [dx, nil, nil] + results.suffix(2)
   }
 }
 
 /// Gradients of ``Normalize``: dshift = sum dy; dscale = sum dy xhat; dx = dy scale / sqrt(variance + epsilon).
 ///
-/// - Operands dy, x: [..., C]; mean, variance, scale: [C]. Results dx, dscale, dshift.
+/// - Operands dy, x: [..., C]; mean, variance, scale: [C]. Results dx, if `includesInput`, then dscale, dshift.
 public struct NormalizeGradient: Operation, Hashable {
+  /// Added to what is divided by; finite, 0 or more.
   public let epsilon: Double
+  /// Whether dx is wanted.
+  public let includesInput: Bool
 
-  public init(epsilon: Double) { self.epsilon = epsilon }
+  /// Attributes are checked when a graph gets the operation.
+  public init(epsilon: Double, includesInput: Bool = true) {
+    (self.epsilon, self.includesInput) = (epsilon, includesInput)
+  }
 
   public var name: String { "normalize_gradient" }
 
   public func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError)
     -> [TensorType]
-  { try NormalizationCheck.gradientTypes(inputs, epsilon, at: location) }
+  { try NormalizationCheck.gradientTypes(inputs, epsilon, includesInput, at: location) }
 }
 
 private enum NormalizationCheck {
@@ -127,12 +152,12 @@ private enum NormalizationCheck {
     return type
   }
 
-  static func gradientTypes(_ inputs: [TensorType], _ epsilon: Double, at location: String)
-    throws(TesseraError) -> [TensorType]
-  {
+  static func gradientTypes(
+    _ inputs: [TensorType], _ epsilon: Double, _ includesInput: Bool, at location: String
+  ) throws(TesseraError) -> [TensorType] {
     try OperandCheck.count(inputs, 5...5, at: location)
     try OperandCheck.equal(inputs[1], inputs[0], "x", at: location)
     let channels = try self.channels([inputs[0]] + inputs[2...], epsilon, at: location)
-    return [inputs[0], channels, channels]
+    return (includesInput ? [inputs[0]] : []) + [channels, channels]
   }
 }

@@ -5,6 +5,7 @@
 /// - x: [..., C] of rank 1 or more; y: [C].
 /// - Gradient: dy repeated over the other dimensions.
 public struct ChannelSum: Operation, Hashable {
+  /// The operation has no attributes.
   public init() {}
 
   public var name: String { "channel_sum" }

@@ -3,10 +3,14 @@
 /// - x: uint8, float32 or float64 of any shape; y: float32 or float64 of the same.
 /// - Gradient: factor dy in x's type; none for integers.
 public struct Convert: Operation, Hashable {
+  /// The type of the result's elements.
   public let element: ElementType
+  /// What elements are multiplied by.
   public let factor: Double
+  /// What is added after it.
   public let offset: Double
 
+  /// Attributes are checked when a graph gets the operation.
   public init(to element: ElementType, factor: Double = 1, offset: Double = 0) {
     (self.element, self.factor, self.offset) = (element, factor, offset)
   }

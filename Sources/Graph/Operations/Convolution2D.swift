@@ -8,10 +8,14 @@
 /// - Throws: ``TesseraError`` if the channels of x are not groups times w's, or no window fits.
 /// - Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016).
 public struct Convolution2D: Operation, Hashable {
+  /// Window, stride, dilation and padding, in elements.
   public let window: ResolvedWindow2D
+  /// Parts into which channels and filters are cut, 1 or more.
   public let groups: Int
+  /// Applied to each element of the result.
   public let activation: ActivationFunction
 
+  /// Attributes are checked when a graph gets the operation.
   public init(window: ResolvedWindow2D, groups: Int = 1, activation: ActivationFunction = .identity) {
     (self.window, self.groups, self.activation) = (window, groups, activation)
   }

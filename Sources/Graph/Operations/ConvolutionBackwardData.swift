@@ -10,12 +10,18 @@
 /// - Gradients: those of the convolution read backwards.
 /// - Source: Dumoulin and Visin (2016), section 4.
 public struct ConvolutionBackwardData: Operation, Hashable {
+  /// Window, stride, dilation and padding, in elements.
   public let window: ResolvedWindow2D
+  /// Parts into which channels and filters are cut, 1 or more.
   public let groups: Int
+  /// H, rows of the image.
   public let inputHeight: Int
+  /// W, columns of the image.
   public let inputWidth: Int
+  /// Applied to each element of the result.
   public let activation: ActivationFunction
 
+  /// Attributes are checked when a graph gets the operation.
   public init(
     window: ResolvedWindow2D, groups: Int = 1, inputHeight: Int, inputWidth: Int,
     activation: ActivationFunction = .identity

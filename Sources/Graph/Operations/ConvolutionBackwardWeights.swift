@@ -8,9 +8,12 @@
 ///   the incoming gradient as filter.
 /// - Source: Dumoulin and Visin (2016).
 public struct ConvolutionBackwardWeights: Operation, Hashable {
+  /// Window, stride, dilation and padding, in elements.
   public let window: ResolvedWindow2D
+  /// Parts into which channels and filters are cut, 1 or more.
   public let groups: Int
 
+  /// Attributes are checked when a graph gets the operation.
   public init(window: ResolvedWindow2D, groups: Int = 1) {
     (self.window, self.groups) = (window, groups)
   }

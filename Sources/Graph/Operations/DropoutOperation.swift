@@ -6,10 +6,12 @@
 /// - x, y: any shape; seed, step: int64 scalars. 0 <= p < 1.
 /// - Gradient: the same operation on dy.
 public struct DropoutOperation: Operation, Hashable {
+  /// Of an element to be dropped, in 0..<1.
   public let probability: Double
   /// From the layer's full name: ``StableHash/fnv1a(_:)``.
   public let stream: UInt64
 
+  /// Attributes are checked when a graph gets the operation.
   public init(probability: Double, stream: UInt64) {
     (self.probability, self.stream) = (probability, stream)
   }

@@ -5,10 +5,14 @@
 /// - a: [M, K], transposed [K, M]; b: [K, N], transposed [N, K]; bias: [N], may be left out; c: [M, N].
 /// - Gradients: products of dc with the other operand, transposed so that they fit.
 public struct MatrixProduct: Operation, Hashable {
+  /// Whether a is given as [K, M].
   public let transposeA: Bool
+  /// Whether b is given as [N, K].
   public let transposeB: Bool
+  /// Applied to each element of the result.
   public let activation: ActivationFunction
 
+  /// Attributes are checked when a graph gets the operation.
   public init(
     transposeA: Bool = false, transposeB: Bool = false, activation: ActivationFunction = .identity
   ) {

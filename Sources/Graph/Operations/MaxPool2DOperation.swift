@@ -5,11 +5,13 @@
 ///
 /// - x: [N, H, W, C]; y: [N, P, Q, C]; mask: the same shape, int32.
 /// - Gradient: by the mask alone (``MaxPool2DBackward``).
-/// - Throws: ``TesseraError`` if the padding is larger than half the window: a window without an element has no
-///   maximum.
+/// - Throws: ``TesseraError`` if the padding is larger than half the window, or a window holds no element of the image:
+///   it would have no maximum.
 public struct MaxPool2DOperation: Operation, Hashable {
+  /// Window, stride, dilation and padding, in elements.
   public let window: ResolvedWindow2D
 
+  /// Attributes are checked when a graph gets the operation.
   public init(window: ResolvedWindow2D) { self.window = window }
 
   public var name: String { "max_pool" }
@@ -18,6 +20,12 @@ public struct MaxPool2DOperation: Operation, Hashable {
     -> [TensorType]
   {
     let y = try PoolingCheck.outputType(inputs, window, at: location)
+    let x = inputs[0].shape
+    guard window.alwaysMeets(height: x[1], width: x[2]) else {
+      throw TesseraError(
+        .shapeMismatch, at: location, expected: "an element of the image in every window",
+        found: "a window with none: \(window) over \(x[1]) x \(x[2])")
+    }
     return [y, TensorType(y.shape, .int32)]
   }
 
@@ -39,10 +47,14 @@ public struct MaxPool2DOperation: Operation, Hashable {
 ///
 /// - dy: [N, P, Q, C]; mask: the same shape, int32; dx: [N, H, W, C].
 public struct MaxPool2DBackward: Operation, Hashable {
+  /// Window, stride, dilation and padding, in elements.
   public let window: ResolvedWindow2D
+  /// H, rows of the image.
   public let inputHeight: Int
+  /// W, columns of the image.
   public let inputWidth: Int
 
+  /// Attributes are checked when a graph gets the operation.
   public init(window: ResolvedWindow2D, inputHeight: Int, inputWidth: Int) {
     (self.window, self.inputHeight, self.inputWidth) = (window, inputHeight, inputWidth)
   }

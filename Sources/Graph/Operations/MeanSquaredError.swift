@@ -3,8 +3,10 @@
 /// - x, target: one type; loss: scalar.
 /// - Runs by its decomposition, from which its gradients follow.
 public struct MeanSquaredError: Operation, Hashable {
+  /// How terms become one number.
   public let reduction: Reduction
 
+  /// Attributes are checked when a graph gets the operation.
   public init(reduction: Reduction) { self.reduction = reduction }
 
   public var name: String { "mean_squared_error" }

@@ -3,8 +3,10 @@
 /// - x: any shape; y: `shape`, of as many elements.
 /// - Gradient: reshaped back.
 public struct ReshapeOperation: Operation, Hashable {
+  /// The shape of the result.
   public let shape: Shape
 
+  /// Attributes are checked when a graph gets the operation.
   public init(shape: Shape) { self.shape = shape }
 
   public var name: String { "reshape" }

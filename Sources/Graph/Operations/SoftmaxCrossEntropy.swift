@@ -2,7 +2,9 @@
 public struct Reduction: Hashable, Sendable, CustomStringConvertible {
   public let description: String
 
+  /// Their mean.
   public static let mean = Reduction(description: "mean")
+  /// Their sum.
   public static let sum = Reduction(description: "sum")
 }
 
@@ -14,8 +16,10 @@ public struct Reduction: Hashable, Sendable, CustomStringConvertible {
 ///   probabilities: like x.
 /// - Gradient: ``SoftmaxCrossEntropyGradient``; none through the probabilities.
 public struct SoftmaxCrossEntropy: Operation, Hashable {
+  /// How terms become one number.
   public let reduction: Reduction
 
+  /// Attributes are checked when a graph gets the operation.
   public init(reduction: Reduction) { self.reduction = reduction }
 
   public var name: String { "softmax_cross_entropy" }
@@ -55,8 +59,10 @@ public struct SoftmaxCrossEntropy: Operation, Hashable {
 ///
 /// - Operands dloss: scalar; probabilities: [N, classes]; labels: [N], int32. Result like the probabilities.
 public struct SoftmaxCrossEntropyGradient: Operation, Hashable {
+  /// How terms become one number.
   public let reduction: Reduction
 
+  /// Attributes are checked when a graph gets the operation.
   public init(reduction: Reduction) { self.reduction = reduction }
 
   public var name: String { "softmax_cross_entropy_gradient" }

@@ -3,6 +3,7 @@
 /// - x, y: [..., C] of rank 1 or more, C at least 1.
 /// - Gradient: ``SoftmaxGradient``.
 public struct SoftmaxOperation: Operation, Hashable {
+  /// The operation has no attributes.
   public init() {}
 
   public var name: String { "softmax" }
@@ -33,6 +34,7 @@ public struct SoftmaxOperation: Operation, Hashable {
 
 /// dx[i,c] = y[i,c] (dy[i,c] - sum over k of dy[i,k] y[i,k]). dy, y and dx have one type.
 public struct SoftmaxGradient: Operation, Hashable {
+  /// The operation has no attributes.
   public init() {}
 
   public var name: String { "softmax_gradient" }

@@ -1,5 +1,6 @@
 /// The sum of all elements. x: any shape; y: scalar. Gradient: dy everywhere (``Broadcast``).
 public struct SumAll: Operation, Hashable {
+  /// The operation has no attributes.
   public init() {}
 
   public var name: String { "sum" }
@@ -25,8 +26,10 @@ public struct SumAll: Operation, Hashable {
 
 /// One number everywhere. x: scalar; y: `shape`. Gradient: the sum of dy.
 public struct Broadcast: Operation, Hashable {
+  /// The shape of the result.
   public let shape: Shape
 
+  /// Attributes are checked when a graph gets the operation.
   public init(shape: Shape) { self.shape = shape }
 
   public var name: String { "broadcast" }

@@ -5,8 +5,10 @@
 /// - x: any shape; y: its dimensions permuted.
 /// - Gradient: the inverse permutation.
 public struct Transpose: Operation, Hashable {
+  /// For each dimension of y the one of x that it is.
   public let permutation: [Int]
 
+  /// Attributes are checked when a graph gets the operation.
   public init(permutation: [Int]) { self.permutation = permutation }
 
   /// [N, C, H, W] to [N, H, W, C].

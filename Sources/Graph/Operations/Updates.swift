@@ -9,10 +9,14 @@ public protocol UpdateOperation: Operation {}
 /// - Operands p, g: any shape, one type; rate: scalar float32; v like p, if and only if momentum isn't 0. Results p',
 ///   v'.
 public struct SGDUpdate: UpdateOperation, Hashable {
+  /// 0 or more; of a running statistic the weight of the new value.
   public let momentum: Double
+  /// 0 or more.
   public let weightDecay: Double
+  /// Whether the step looks ahead by the momentum.
   public let nesterov: Bool
 
+  /// Attributes are checked when a graph gets the operation.
   public init(momentum: Double, weightDecay: Double, nesterov: Bool) {
     (self.momentum, self.weightDecay, self.nesterov) = (momentum, weightDecay, nesterov)
   }
@@ -47,12 +51,18 @@ public struct SGDUpdate: UpdateOperation, Hashable {
 ///   Results p', m', v'.
 /// - Source: Kingma and Ba (2015); Loshchilov and Hutter (2019).
 public struct AdamUpdate: UpdateOperation, Hashable {
+  /// Decay of the first moment, in 0..<1.
   public let beta1: Double
+  /// Decay of the second moment, in 0..<1.
   public let beta2: Double
+  /// Added to what is divided by; finite, 0 or more.
   public let epsilon: Double
+  /// 0 or more.
   public let weightDecay: Double
+  /// Whether the decay acts on the weights, as AdamW has it, and not on gradients.
   public let decoupled: Bool
 
+  /// Attributes are checked when a graph gets the operation.
   public init(beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double, decoupled: Bool) {
     (self.beta1, self.beta2, self.epsilon) = (beta1, beta2, epsilon)
     (self.weightDecay, self.decoupled) = (weightDecay, decoupled)
@@ -81,6 +91,7 @@ public struct AdamUpdate: UpdateOperation, Hashable {
 
 /// The next value of a counter: x + 1, of an int64 scalar.
 public struct Increment: UpdateOperation, Hashable {
+  /// The operation has no attributes.
   public init() {}
 
   public var name: String { "increment" }
@@ -96,9 +107,12 @@ public struct Increment: UpdateOperation, Hashable {
 
 /// A running statistic: y = (1 - momentum) running + momentum factor new. All tensors have one type.
 public struct MovingAverage: Operation, Hashable {
+  /// 0 or more; of a running statistic the weight of the new value.
   public let momentum: Double
+  /// What elements are multiplied by.
   public let factor: Double
 
+  /// Attributes are checked when a graph gets the operation.
   public init(momentum: Double, factor: Double = 1) {
     (self.momentum, self.factor) = (momentum, factor)
   }

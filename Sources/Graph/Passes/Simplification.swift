@@ -6,7 +6,9 @@ public protocol GraphPass: Sendable {
 /// The passes that every program goes through before kernels are selected.
 public enum Simplification {
   /// In the order in which they run.
-  public static let passes: [any GraphPass] = [EliminateDeadNodes(), FuseActivations()]
+  public static let passes: [any GraphPass] = [
+    EliminateDeadNodes(), ReplaceEmptyProducts(), FuseActivations(),
+  ]
 
   /// The graph after all passes.
   public static func run(_ graph: Graph) throws(TesseraError) -> Graph {
@@ -18,6 +20,7 @@ public enum Simplification {
 
 /// Drops nodes that no output, update or check needs. Inputs and variables stay: they are the program's signature.
 public struct EliminateDeadNodes: GraphPass {
+  /// The pass has no settings.
   public init() {}
 
   public func run(_ graph: Graph) throws(TesseraError) -> Graph {
@@ -36,6 +39,7 @@ public struct EliminateDeadNodes: GraphPass {
 /// Moves an activation into the convolution or product before it, if nothing else reads what stands between. The
 /// gradient needs the activation's output only, so training graphs fuse alike.
 public struct FuseActivations: GraphPass {
+  /// The pass has no settings.
   public init() {}
 
   public func run(_ graph: Graph) throws(TesseraError) -> Graph {

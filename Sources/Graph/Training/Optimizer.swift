@@ -3,6 +3,7 @@ public struct ParameterGroup: Hashable, Sendable {
   /// Nil: the optimizer's.
   public var weightDecay: Double?
 
+  /// - Parameter weightDecay: nil: the optimizer's.
   public init(weightDecay: Double? = nil) { self.weightDecay = weightDecay }
 }
 

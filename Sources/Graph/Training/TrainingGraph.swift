@@ -52,7 +52,8 @@ public enum TrainingGraph {
 
 extension Graph {
   /// Makes a graph with a loss a training step: appends the gradients of all trainable weights, their updates, and the
-  /// step counter's; demands that loss and gradients be finite. Adds the output "loss" and the learning rates' inputs.
+  /// step counter's; demands that loss, gradients and learning rates be finite. Adds the output "loss" and the learning
+  /// rates' inputs.
   /// - Throws: ``TesseraError/Code/notFound`` if no trainable weight influences the loss, or the optimizer names a parameter
   ///   group that no weight is in.
   public mutating func addTraining(loss: Value, optimizer: Optimizer) throws(TesseraError) {
@@ -83,6 +84,7 @@ extension Graph {
         rate = known
       } else {
         rate = try addInput(TrainingGraph.learningRateName(group: group), TensorType(.scalar))
+        try requireFinite(rate)
         rates[group] = rate
       }
       try optimizer.update(weight, gradient: gradient, learningRate: rate, step: step, in: &self)

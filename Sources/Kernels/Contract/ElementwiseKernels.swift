@@ -38,17 +38,21 @@ public protocol ElementwiseKernels {
 
   /// Inverted dropout: y = keep ? x / (1 - probability) : 0, where element i (counted from `first` in the whole tensor)
   /// is dropped iff the 32-bit word i % 4 of Philox4x32-10 with counter (i / 4 low, i / 4 high, step low, step high)
-  /// and key (seed mixed with stream: see ``DropoutKey``) is below probability * 2^32.
+  /// and key (seed mixed with stream: see ``DropoutKey``) is below probability * 2^32. 0 <= probability < 1, in double
+  /// precision: as a Float what is near 1 would be 1, and the scale infinite.
   static func dropout(
-    first: Int, count: Int, probability: Float, key: DropoutKey, step: UInt64,
+    first: Int, count: Int, probability: Double, key: DropoutKey, step: UInt64,
     x: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>)
 }
 
 /// Philox key of a dropout layer: its seed and the stream that its name stands for.
 public struct DropoutKey: Hashable, Sendable {
+  /// The low word.
   public var word0: UInt32
+  /// The high word.
   public var word1: UInt32
 
+  /// A key as it is.
   public init(word0: UInt32, word1: UInt32) {
     self.word0 = word0
     self.word1 = word1

@@ -2,14 +2,18 @@
 /// transposed, [N,K].
 public struct MatrixProductGeometry: Hashable, Sendable {
   public var m: Int, n: Int, k: Int
+  /// Whether a is [K, M].
   public var transposeA: Bool
+  /// Whether b is [N, K].
   public var transposeB: Bool
 
+  /// Sizes in elements.
   public init(m: Int, n: Int, k: Int, transposeA: Bool = false, transposeB: Bool = false) {
     (self.m, self.n, self.k) = (m, n, k)
     (self.transposeA, self.transposeB) = (transposeA, transposeB)
   }
 
+  /// 2 M N K.
   public var flops: Double { 2 * Double(m) * Double(n) * Double(k) }
 }
 

@@ -1,10 +1,15 @@
 /// Hyper-parameters of one stochastic gradient descent step, as in `torch.optim.SGD` without dampening.
 public struct SGDStep: Hashable, Sendable {
+  /// Factor of the step.
   public var learningRate: Double
+  /// Share of the velocity that is kept.
   public var momentum: Double
+  /// Share of the weights that decays.
   public var weightDecay: Double
+  /// Whether the step looks ahead by the momentum.
   public var nesterov: Bool
 
+  /// What all elements of a step share.
   public init(learningRate: Double, momentum: Double, weightDecay: Double, nesterov: Bool) {
     self.learningRate = learningRate
     self.momentum = momentum
@@ -15,15 +20,22 @@ public struct SGDStep: Hashable, Sendable {
 
 /// Hyper-parameters of one Adam step, as in `torch.optim.Adam` and, with `decoupled` decay, `torch.optim.AdamW`.
 public struct AdamStep: Hashable, Sendable {
+  /// Factor of the step.
   public var learningRate: Double
+  /// Decay of the first moment.
   public var beta1: Double
+  /// Decay of the second moment.
   public var beta2: Double
+  /// Added to the root that is divided by.
   public var epsilon: Double
+  /// Share of the weights that decays.
   public var weightDecay: Double
+  /// Whether the decay acts on the weights and not on gradients.
   public var decoupled: Bool
   /// 1 for the first step.
   public var step: Int64
 
+  /// What all elements of a step share.
   public init(
     learningRate: Double, beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double,
     decoupled: Bool, step: Int64

@@ -7,10 +7,15 @@
 /// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), and its library
 /// Random123.
 public enum Philox4x32 {
+  /// M0.
   public static let multiplier0: UInt32 = 0xD251_1F53
+  /// M1.
   public static let multiplier1: UInt32 = 0xCD9E_8D57
+  /// W0.
   public static let weyl0: UInt32 = 0x9E37_79B9
+  /// W1.
   public static let weyl1: UInt32 = 0xBB67_AE85
+  /// Rounds of mixing.
   public static let rounds = 10
 
   /// The four words of one counter; words count from the low end.

@@ -12,6 +12,7 @@ public struct PhiloxGenerator: RandomNumberGenerator, Sendable {
     self.stream = stream
   }
 
+  /// The next 32 random bits.
   public mutating func nextWord() -> UInt32 {
     if used == 4 {
       words = Philox4x32.block(

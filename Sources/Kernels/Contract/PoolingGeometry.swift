@@ -8,6 +8,7 @@ public struct PoolingGeometry: Hashable, Sendable {
   public var dilationY: Int, dilationX: Int
   public var padTop: Int, padLeft: Int, padBottom: Int, padRight: Int
 
+  /// Sizes in elements; padding and dilation are none unless given.
   public init(
     n: Int, h: Int, w: Int, c: Int, p: Int, q: Int, r: Int, s: Int, strideY: Int, strideX: Int,
     dilationY: Int = 1, dilationX: Int = 1, padTop: Int = 0, padLeft: Int = 0, padBottom: Int = 0,

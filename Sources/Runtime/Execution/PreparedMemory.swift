@@ -1,4 +1,5 @@
 import Synchronization
+import TesseraGraph
 
 /// What follows from parameters alone (packed weights), kept between runs and shared by all runs of a session. It is
 /// done again only where a parameter was written since.
@@ -12,8 +13,8 @@ final class PreparedMemory: @unchecked Sendable {
   /// The same over all steps, for the quick look.
   private let total = Atomic<UInt64>(.max)
 
-  init(_ plan: ExecutionPlan) {
-    memory = AlignedMemory(byteCount: plan.preparedByteCount)
+  init(_ plan: ExecutionPlan) throws(TesseraError) {
+    memory = try AlignedMemory(allocating: plan.preparedByteCount, for: "prepared weights")
     versions = Array(repeating: .max, count: plan.prepareStepCount)
   }
 

@@ -31,16 +31,20 @@ final class RunContext: @unchecked Sendable {
   private let hasPublished = Atomic<Bool>(false)
   private let hasBegunCommit = Atomic<Bool>(false)
 
-  init(_ session: Session) {
+  /// - Throws: ``TesseraError/Code/systemFailure`` if there is no memory for the temporary values.
+  init(_ session: Session) throws(TesseraError) {
     let graph = session.program.graph
     plan = session.program.plan
     progress = StepProgress(taskCounts: plan.steps.map(\.taskCount), workers: session.workers)
-    arena = AlignedMemory(byteCount: plan.arenaByteCount)
+    arena = try AlignedMemory(allocating: plan.arenaByteCount, for: "temporary values")
     scratchStride = MemoryPlan.aligned(plan.scratchByteCount)
-    scratch = AlignedMemory(byteCount: scratchStride * session.workers)
-    ownOutputs = graph.outputs.map {
-      AlignedMemory(byteCount: graph.type(of: $0.value).byteCount)
+    scratch = try AlignedMemory(allocating: scratchStride * session.workers, for: "scratch")
+    var ownOutputs: [AlignedMemory] = []
+    for output in graph.outputs {
+      ownOutputs.append(
+        try AlignedMemory(allocating: graph.type(of: output.value).byteCount, for: "output \(output.name)"))
     }
+    self.ownOutputs = ownOutputs
     inputs = Array(repeating: nil, count: graph.inputs.count)
     outputs = ownOutputs.map(\.bytes)
 

@@ -56,6 +56,7 @@ public struct NodeKernel: Sendable {
     /// Runs a range of tasks. Throwing ends the run: nothing is written to the parameters.
     public var run: @Sendable (Range<Int>, KernelArguments) throws -> Void
 
+    /// A kernel of several phases; byte counts are 0 where it needs no memory of its own.
     public init(
       taskCount: Int, run: @escaping @Sendable (Range<Int>, KernelArguments) throws -> Void
     ) {
@@ -64,6 +65,7 @@ public struct NodeKernel: Sendable {
     }
   }
 
+  /// A kernel of several phases; byte counts are 0 where it needs no memory of its own.
   public init(
     name: String, workspaceByteCount: Int = 0, scratchByteCount: Int = 0, phases: [Phase]
   ) {

@@ -135,7 +135,7 @@ extension DropoutOperation: KernelOperation {
     if let scalar = context.referenceType { return reference(count, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
-    let (probability, stream) = (Float(probability), stream)
+    let (probability, stream) = (probability, stream)
     return context.elementwise("dropout", count: count) { range, arguments in
       let seed = UInt64(bitPattern: arguments.x(1, Int64.self).pointee)
       let step = UInt64(bitPattern: arguments.x(2, Int64.self).pointee)
@@ -147,7 +147,7 @@ extension DropoutOperation: KernelOperation {
   }
 
   private func reference<T: ReferenceScalar>(_ count: Int, _: T.Type) -> NodeKernel {
-    let (probability, stream) = (Float(probability), stream)
+    let (probability, stream) = (probability, stream)
     return T.referenceKernel("dropout") { arguments in
       let seed = UInt64(bitPattern: arguments.x(1, Int64.self).pointee)
       let step = UInt64(bitPattern: arguments.x(2, Int64.self).pointee)

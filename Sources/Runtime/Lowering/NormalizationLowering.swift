@@ -148,20 +148,25 @@ extension Normalize: KernelOperation {
 
 extension BatchNormalizationGradient: KernelOperation {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
-    try NormalizationGradient(epsilon: epsilon, statisticsDependOnX: true).kernel(context, of: self)
+    try NormalizationGradient(
+      epsilon: epsilon, includesInput: includesInput, statisticsDependOnX: true
+    ).kernel(context, of: self)
   }
 }
 
 extension NormalizeGradient: KernelOperation {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
-    try NormalizationGradient(epsilon: epsilon, statisticsDependOnX: false).kernel(context, of: self)
+    try NormalizationGradient(
+      epsilon: epsilon, includesInput: includesInput, statisticsDependOnX: false
+    ).kernel(context, of: self)
   }
 }
 
-/// Both gradients of batch normalization: operands [dy, x, mean, variance, scale], results (dx, dscale, dshift). They
-/// differ in dx only, by whether mean and variance were computed from x.
+/// Both gradients of batch normalization: operands [dy, x, mean, variance, scale], results dscale and dshift, before
+/// them dx if it is included. They differ in dx only, by whether mean and variance were computed from x.
 private struct NormalizationGradient {
   let epsilon: Double
+  let includesInput: Bool
   let statisticsDependOnX: Bool
 
   func kernel(_ context: KernelContext, of operation: any Operation) throws(TesseraError)
@@ -174,9 +179,11 @@ private struct NormalizationGradient {
     let channels = chunks.channels
     let epsilon = Float(epsilon)
     let statisticsDependOnX = statisticsDependOnX
+    let dscale = includesInput ? 1 : 0
+    let dshift = dscale + 1
     // After the partial sums of all chunks, the sums.
     let totals = chunks.count * 2 * channels
-    return NodeKernel(
+    var kernel = NodeKernel(
       name: context.kernelName("batch_norm.backward"),
       workspaceByteCount: (totals + 2 * channels) * MemoryLayout<Float>.stride,
       phases: [
@@ -195,44 +202,48 @@ private struct NormalizationGradient {
           kernels.addPartials(
             chunks: chunks.count, count: 2 * channels, partials: arguments.workspaceFloats,
             result: sums)
-          arguments.y(2).update(from: sums, count: channels)
-          arguments.y(1).update(from: sums + channels, count: channels)
-        },
-        NodeKernel.Phase(taskCount: chunks.count) { tasks, arguments in
-          for chunk in tasks {
-            let rows = chunks.rows(chunk)
-            let first = rows.lowerBound * channels
-            if statisticsDependOnX {
-              kernels.normalizeBackward(
-                rows: rows.count, totalRows: chunks.rows, channels: channels,
-                x: arguments.x(1) + first, dy: arguments.x(0) + first, mean: arguments.x(2),
-                variance: arguments.x(3), scale: arguments.x(4), dscale: arguments.y(1),
-                dshift: arguments.y(2), epsilon: epsilon, dx: arguments.y(0) + first)
-            } else {
-              kernels.normalizeBackwardFrozen(
-                rows: rows.count, channels: channels, dy: arguments.x(0) + first,
-                variance: arguments.x(3), scale: arguments.x(4), epsilon: epsilon,
-                dx: arguments.y(0) + first)
-            }
-          }
+          arguments.y(dshift).update(from: sums, count: channels)
+          arguments.y(dscale).update(from: sums + channels, count: channels)
         },
       ])
+    guard includesInput else { return kernel }
+    kernel.phases.append(
+      NodeKernel.Phase(taskCount: chunks.count) { tasks, arguments in
+        for chunk in tasks {
+          let rows = chunks.rows(chunk)
+          let first = rows.lowerBound * channels
+          if statisticsDependOnX {
+            kernels.normalizeBackward(
+              rows: rows.count, totalRows: chunks.rows, channels: channels,
+              x: arguments.x(1) + first, dy: arguments.x(0) + first, mean: arguments.x(2),
+              variance: arguments.x(3), scale: arguments.x(4), dscale: arguments.y(dscale),
+              dshift: arguments.y(dshift), epsilon: epsilon, dx: arguments.y(0) + first)
+          } else {
+            kernels.normalizeBackwardFrozen(
+              rows: rows.count, channels: channels, dy: arguments.x(0) + first,
+              variance: arguments.x(3), scale: arguments.x(4), epsilon: epsilon,
+              dx: arguments.y(0) + first)
+          }
+        }
+      })
+    return kernel
   }
 
   private func reference<T: ReferenceScalar>(_ chunks: RowChunks, _: T.Type) -> NodeKernel {
-    let epsilon = epsilon
+    let (epsilon, includesInput) = (epsilon, includesInput)
     let statisticsDependOnX = statisticsDependOnX
     return T.referenceKernel("batch_norm.backward") { arguments in
       let (dy, x) = (arguments.x(0, T.self), arguments.x(1, T.self))
       let (mean, variance, scale) = (
         arguments.x(2, T.self), arguments.x(3, T.self), arguments.x(4, T.self)
       )
-      let (dx, dscale, dshift) = (
-        arguments.y(0, T.self), arguments.y(1, T.self), arguments.y(2, T.self)
-      )
+      let dscale = arguments.y(includesInput ? 1 : 0, T.self)
+      let dshift = arguments.y(includesInput ? 2 : 1, T.self)
       Reference.normalizationGradients(
         rows: chunks.rows, channels: chunks.channels, x: x, dy: dy, mean: mean, variance: variance,
         epsilon: epsilon, dscale: dscale, dshift: dshift)
+      guard includesInput else { return }
+      let dx = arguments.y(0, T.self)
       if statisticsDependOnX {
         Reference.normalizeBackward(
           rows: chunks.rows, channels: chunks.channels, x: x, dy: dy, mean: mean,

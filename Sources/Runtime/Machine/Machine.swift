@@ -15,7 +15,9 @@ public struct Machine: Sendable, CustomStringConvertible {
     public let processorCount: Int
     /// Logical numbers of what contains it; 0 where the machine doesn't say.
     public let package: Int
+    /// The NUMA node whose memory is nearest.
     public let numaNode: Int
+    /// The last-level cache above it.
     public let level3: Int
   }
 

@@ -70,21 +70,35 @@ public final class ParameterStore: Sendable {
   }
 
   /// Adds the variables of a graph that aren't here yet, with their initial values; what is here keeps its value.
-  /// - Throws: ``TesseraError/Code/shapeMismatch`` if a variable of that name has another type; then nothing was added.
+  /// - Throws: ``TesseraError/Code/shapeMismatch`` if a variable of that name has another type or its initializer another
+  ///   number of elements, ``TesseraError/Code/systemFailure`` if there is no memory. Then nothing was added.
   public func add(_ graph: Graph) throws(TesseraError) {
     for read in graph.variables {
       if let present = stored(read.variable.name), present.variable.type != read.variable.type {
-        throw TesseraError(
-          .shapeMismatch, at: read.variable.name, expected: "\(present.variable.type), as stored",
-          found: "\(read.variable.type)")
+        throw Self.mismatch(read.variable, stored: present)
       }
     }
+    var added: [StoredVariable] = []
     for read in graph.variables where stored(read.variable.name) == nil {
-      let memory = AlignedMemory(byteCount: read.variable.type.byteCount)
+      let memory = try AlignedMemory(allocating: read.variable.type.byteCount, for: read.variable.name)
       try InitialValue.fill(memory, of: read.variable, seed: seed)
-      let variable = StoredVariable(read.variable, memory)
-      variables.withLock { if $0[read.variable.name] == nil { $0[read.variable.name] = variable } }
+      added.append(StoredVariable(read.variable, memory))
     }
+    try variables.withLock { (variables) throws(TesseraError) in
+      // Another thread may have been first.
+      for new in added {
+        if let present = variables[new.variable.name], present.variable.type != new.variable.type {
+          throw Self.mismatch(new.variable, stored: present)
+        }
+      }
+      for new in added where variables[new.variable.name] == nil { variables[new.variable.name] = new }
+    }
+  }
+
+  private static func mismatch(_ variable: Variable, stored: StoredVariable) -> TesseraError {
+    TesseraError(
+      .shapeMismatch, at: variable.name, expected: "\(stored.variable.type), as stored",
+      found: "\(variable.type)")
   }
 
   /// The variable that a session reads and writes; exists after ``add(_:)``.

@@ -39,6 +39,7 @@ struct Planner {
     findRoots()
     findPhases()
     let order = try orderedNodes()
+    try checkByteCounts()
     let locations = placeValues(order)
     try appendSteps(order, locations)
     return plan
@@ -83,8 +84,12 @@ struct Planner {
   private mutating func findPhases() {
     phases = [Phase](repeating: .main, count: graph.nodes.count)
     let updated = Set(graph.updates.map(\.value))
+    // What is read before the commit can't wait for it.
+    let read = Set(graph.nodes.flatMap(\.inputs) + graph.finiteChecks)
     for (index, node) in graph.nodes.enumerated() {
-      if node.operation is any InPlaceUpdate, node.outputs.contains(where: updated.contains) {
+      if node.operation is any InPlaceUpdate, node.outputs.contains(where: updated.contains),
+        !node.outputs.contains(where: read.contains)
+      {
         phases[index] = .commit
       } else if !(node.operation is any UpdateOperation), !node.inputs.isEmpty,
         node.inputs.allSatisfy({ variables(behind: $0) != nil })
@@ -145,6 +150,24 @@ struct Planner {
   }
 
   // MARK: Memory
+
+  /// Each size fits Int; offsets are sums of them.
+  /// - Throws: ``TesseraError/Code/invalidShape`` if all values together are more bytes than an offset can be.
+  private func checkByteCounts() throws(TesseraError) {
+    var total = 0
+    func count(_ byteCount: Int, _ name: String) throws(TesseraError) {
+      let (sum, overflow) = total.addingReportingOverflow(MemoryPlan.aligned(byteCount))
+      guard !overflow else {
+        throw TesseraError(
+          .invalidShape, at: name, expected: "values of at most \(Int.max) bytes together", found: "more")
+      }
+      total = sum
+    }
+    for (node, kernel) in zip(graph.nodes, nodeKernels) {
+      for value in node.outputs { try count(graph.type(of: value).byteCount, node.name) }
+      try count(kernel.workspaceByteCount, node.name)
+    }
+  }
 
   private func isTemporary(_ value: Value, _ outputs: [Value: Int]) -> Bool {
     guard case .node(let node, _) = graph.source(of: value) else { return false }
@@ -301,7 +324,8 @@ struct Planner {
     plan.updatedVariables = graph.updates.map(\.variable)
     plan.steps.append(
       Step(name: "begin commit", kernelName: "commit", taskCount: 1, work: .beginCommit))
-    // Values computed before the commit are copied first: an update in place can't touch them.
+    // Updates in place come first: they read variables as they were, and touch no value that a copy reads.
+    plan.steps += order.filter { phases[$0] == .commit }.flatMap(steps)
     for update in graph.updates {
       let source = operand(update.value)
       let name = graph.variables[update.variable].variable.name
@@ -314,7 +338,6 @@ struct Planner {
       default: plan.steps.append(copy(source, to: .variable(update.variable), name: name))
       }
     }
-    plan.steps += order.filter { phases[$0] == .commit }.flatMap(steps)
     plan.steps += lateCopies
   }
 }

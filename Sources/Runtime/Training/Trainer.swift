@@ -7,6 +7,8 @@ public import TesseraGraph
 public struct Trainer: Sendable {
   /// The program of one training step, bound to the store.
   public let session: Session
+  /// Whether any weight is in the default parameter group.
+  private let hasDefaultRate: Bool
 
   /// Compiles a model for training.
   /// - Parameters:
@@ -35,21 +37,25 @@ public struct Trainer: Sendable {
       throw TesseraError(.notFound, at: "trainer", expected: "an output named loss", found: "none")
     }
     self.session = session
+    hasDefaultRate = session.program.inputs.contains { $0.name == TrainingGraph.defaultLearningRateName }
   }
 
   /// One step on a batch.
   /// - Parameters:
-  ///   - learningRates: of parameter groups other than the default one, by group.
+  ///   - learningRate: of the default parameter group; unused where no weight is in it.
+  ///   - learningRates: of the other parameter groups, by group.
   /// - Returns: the loss before the update, and the program's other outputs.
-  /// - Throws: ``TesseraError/Code/notFinite``, ``TesseraError/Code/invalidData`` for labels out of range, and what
+  /// - Throws: ``TesseraError/Code/notFinite``, ``TesseraError/Code/invalidData`` for labels out of range,
+  ///   ``TesseraError/Code/notFound`` for a group that doesn't exist or has no rate, and what
   ///   ``Session/run(_:)-([String:Tensor])`` throws.
   @discardableResult
   public func step(
     _ input: Tensor, _ target: Tensor, learningRate: Float, learningRates: [String: Float] = [:]
   ) throws(TesseraError) -> (loss: Float, outputs: [String: Tensor]) {
     var inputs = ["input": input, "target": target]
-    inputs[TrainingGraph.learningRateName(group: Variable.defaultGroup)] = try Tensor(
-      [learningRate], shape: .scalar)
+    if hasDefaultRate {
+      inputs[TrainingGraph.defaultLearningRateName] = try Tensor([learningRate], shape: .scalar)
+    }
     for (group, rate) in learningRates {
       inputs[TrainingGraph.learningRateName(group: group)] = try Tensor([rate], shape: .scalar)
     }
@@ -60,32 +66,46 @@ public struct Trainer: Sendable {
     return (loss, outputs)
   }
 
-  /// One step on the caller's own memory; nothing is allocated in the steady state.
+  /// One step on the caller's own memory; with one parameter group nothing is allocated in the steady state.
   /// - Parameters:
   ///   - input: the batch, as many bytes as the program's input has.
   ///   - target: labels or targets, likewise.
+  ///   - learningRate: of the default parameter group; unused where no weight is in it.
+  ///   - learningRates: of the other parameter groups, by group.
   ///   - output: gets the model's output (class probabilities), if wanted.
   /// - Throws: as the other ``step(_:_:learningRate:learningRates:)``.
   @discardableResult
   public func step(
     input: UnsafeRawBufferPointer, target: UnsafeRawBufferPointer, learningRate: Float,
-    output: UnsafeMutableRawBufferPointer? = nil
+    learningRates: [String: Float] = [:], output: UnsafeMutableRawBufferPointer? = nil
   ) throws(TesseraError) -> Float {
     var loss: Float = 0
     var rate = learningRate
+    // Values of the caller's dictionary, where they stay until the run is over.
+    let groups = Array(learningRates)
     let outcome: Result<Void, TesseraError> = withUnsafeMutableBytes(of: &loss) { lossBytes in
       withUnsafeBytes(of: &rate) { rateBytes in
-        do throws(TesseraError) {
-          try session.run { (call) throws(TesseraError) in
-            try call.setInput("input", input)
-            try call.setInput("target", target)
-            try call.setInput(TrainingGraph.defaultLearningRateName, rateBytes)
-            try call.setOutput("loss", lossBytes)
-            if let output { try call.setOutput("output", output) }
+        groups.map(\.value).withUnsafeBytes { groupBytes in
+          do throws(TesseraError) {
+            try session.run { (call) throws(TesseraError) in
+              try call.setInput("input", input)
+              try call.setInput("target", target)
+              if hasDefaultRate {
+                try call.setInput(TrainingGraph.defaultLearningRateName, rateBytes)
+              }
+              for (index, group) in groups.enumerated() {
+                let size = MemoryLayout<Float>.size
+                try call.setInput(
+                  TrainingGraph.learningRateName(group: group.key),
+                  UnsafeRawBufferPointer(rebasing: groupBytes[index * size..<(index + 1) * size]))
+              }
+              try call.setOutput("loss", lossBytes)
+              if let output { try call.setOutput("output", output) }
+            }
+            return .success(())
+          } catch {
+            return .failure(error)
           }
-          return .success(())
-        } catch {
-          return .failure(error)
         }
       }
     }

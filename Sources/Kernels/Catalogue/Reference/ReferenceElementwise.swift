@@ -87,10 +87,10 @@ extension Reference {
   @_specialize(where T == Float)
   @_specialize(where T == Double)
   public static func dropout<T: BinaryFloatingPoint>(
-    first: Int, count: Int, probability: Float, key: DropoutKey, step: UInt64, x: UnsafePointer<T>,
+    first: Int, count: Int, probability: Double, key: DropoutKey, step: UInt64, x: UnsafePointer<T>,
     y: UnsafeMutablePointer<T>
   ) {
-    let threshold = Double(probability) * 0x1p32
+    let threshold = probability * 0x1p32
     for i in 0..<count {
       let block = UInt64(first + i) / 4
       let words = Philox4x32.block(
@@ -99,7 +99,7 @@ extension Reference {
           UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: step >> 32)),
         key: SIMD2(key.word0, key.word1))
       let dropped = Double(words[(first + i) % 4]) < threshold
-      y[i] = dropped ? 0 : T(Double(x[i]) / Double(1 - probability))
+      y[i] = dropped ? 0 : T(Double(x[i]) / (1 - probability))
     }
   }
 }

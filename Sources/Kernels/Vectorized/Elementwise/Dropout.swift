@@ -2,14 +2,15 @@ public import TesseraKernelContract
 
 extension Kernels {
   public static func dropout(
-    first: Int, count: Int, probability: Float, key: DropoutKey, step: UInt64,
+    first: Int, count: Int, probability: Double, key: DropoutKey, step: UInt64,
     x: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>
   ) {
-    let kept = Vector(repeating: 1 - probability)
-    // A word is below probability * 2^32 iff it is below the next integer. Flipping the top bits of both compares them
-    // as signed integers, for which every instruction set has an instruction.
-    let threshold = IntVector(
-      repeating: Int32(bitPattern: UInt32((Double(probability) * 0x1p32).rounded(.up)) ^ 1 << 31))
+    let kept = Vector(repeating: Float(1 - probability))
+    // A word is below probability * 2^32 iff it is below the next integer, or for the last step below 1 iff it isn't the
+    // largest. Flipping the top bits of both compares them as signed integers, for which every instruction set has an
+    // instruction.
+    let limit = min((probability * 0x1p32).rounded(.up), 0x1p32 - 1)
+    let threshold = IntVector(repeating: Int32(bitPattern: UInt32(limit) ^ 1 << 31))
 
     // Elements are numbered from the start of the whole tensor; 32 of them, from a multiple of 4, share one call.
     let end = first + count

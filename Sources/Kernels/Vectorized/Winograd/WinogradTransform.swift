@@ -1,3 +1,5 @@
+import CTesseraShims
+
 /// The transforms of F(4x4, 3x3) and of its transpose F(3x3, 4x4), one vector of channels at a time.
 ///
 /// y = A^T [(G g G^T) . (B^T d B)] A for a tile of 6 x 6 inputs d, 3 x 3 weights g and 4 x 4 outputs y, and for the
@@ -109,15 +111,23 @@ enum Winograd {
   typealias Pixels = UnsafePointer<UnsafePointer<Float>>
   typealias Target = UnsafeMutablePointer<Float>
 
+  /// The next calls write behind `target`: 36 streams are more than the hardware follows, and a store that waits for its
+  /// line from level 3 holds up all behind it.
+  @inline(__always)
+  private static func storePoint(_ value: Vector, _ target: Target) {
+    store(value, target)
+    tessera_prefetch_to_write(target + 4 &* lanes)
+  }
+
   @inline(__always)
   private static func storeRow(_ row: Int, _ v: Six, _ target: Target, _ step: Int) {
     let target = target + row &* 6 &* step
-    store(v.0, target)
-    store(v.1, target + step)
-    store(v.2, target + 2 &* step)
-    store(v.3, target + 3 &* step)
-    store(v.4, target + 4 &* step)
-    store(v.5, target + 5 &* step)
+    storePoint(v.0, target)
+    storePoint(v.1, target + step)
+    storePoint(v.2, target + 2 &* step)
+    storePoint(v.3, target + 3 &* step)
+    storePoint(v.4, target + 4 &* step)
+    storePoint(v.5, target + 5 &* step)
   }
 
   @inline(__always)
