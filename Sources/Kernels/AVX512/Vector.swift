@@ -14,6 +14,11 @@ typealias Vector = SIMD16<Float>
 /// As many integers as ``Vector`` has lanes.
 typealias IntVector = SIMD16<Int32>
 
+/// Two vectors, one behind the other.
+typealias VectorPair = SIMD32<Float>
+/// As many vectors as each has lanes.
+typealias VectorSquare = InlineArray<16, Vector>
+
 /// accumulator + a * b, fused.
 @inline(__always)
 func multiplyAdd(_ accumulator: Vector, _ a: Vector, _ b: Vector) -> Vector {

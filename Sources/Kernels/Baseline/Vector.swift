@@ -14,6 +14,11 @@ typealias Vector = SIMD4<Float>
 /// As many integers as ``Vector`` has lanes.
 typealias IntVector = SIMD4<Int32>
 
+/// Two vectors, one behind the other.
+typealias VectorPair = SIMD8<Float>
+/// As many vectors as each has lanes.
+typealias VectorSquare = InlineArray<4, Vector>
+
 /// accumulator + a * b, rounded twice: without a hardware instruction a fused one would call `fmaf` for every lane.
 @inline(__always)
 func multiplyAdd(_ accumulator: Vector, _ a: Vector, _ b: Vector) -> Vector {

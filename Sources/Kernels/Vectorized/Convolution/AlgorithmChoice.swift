@@ -7,10 +7,12 @@ extension Kernels {
     switch algorithm {
     case .direct: nil
     case .winograd: Winograd.refusal(geometry, numerics)
-    case .im2col, .pixelBlock: "not there yet"
+    case .pixelBlock: PixelBlockConvolution.refusal(pass, geometry)
+    case .im2col: "not there yet"
     }
   }
 
+  /// What the settings name, or the cheapest of those that don't refuse. The unrolled product never is.
   static func chosenAlgorithm(
     _ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, _ settings: ConvolutionSettings
   ) -> ConvolutionAlgorithm {
@@ -19,16 +21,15 @@ extension Kernels {
         refusal(algorithm, pass, geometry, numerics: settings.numerics) == nil, "callers ask before they overrule")
       return algorithm
     }
-    return .direct
-  }
-}
-
-extension Winograd {
-  static func refusal(_ g: ConvolutionGeometry, _ numerics: Numerics) -> String? {
-    if numerics == .exact { return "its error is above that of a direct sum, which --numerics exact asks for" }
-    if g.r != 3 || g.s != 3 { return "the window is \(g.r)x\(g.s), not 3x3" }
-    if g.strideY != 1 || g.strideX != 1 { return "the stride is \(g.strideY)x\(g.strideX), not 1" }
-    if g.groups != 1 { return "there are \(g.groups) groups, not one" }
-    return nil
+    var best = ConvolutionAlgorithm.direct
+    var least = ConvolutionCost.direct(pass, geometry)
+    func consider(_ algorithm: ConvolutionAlgorithm, _ cost: (ConvolutionPass, ConvolutionGeometry) -> Double) {
+      guard refusal(algorithm, pass, geometry, numerics: settings.numerics) == nil else { return }
+      let cost = cost(pass, geometry)
+      if cost < least { (best, least) = (algorithm, cost) }
+    }
+    consider(.pixelBlock, ConvolutionCost.pixelBlock)
+    consider(.winograd, ConvolutionCost.winograd)
+    return best
   }
 }

@@ -6,7 +6,14 @@ private struct Box {
 }
 
 extension Correlation {
-  func run(task: Int, _ operands: ConvolutionOperands) {
+  /// Which part of the result a task computes.
+  struct TaskPart {
+    var group: Int, blocks: Range<Int>
+    var yPhase: Int, xPhase: Int
+    var images: Range<Int>, rows: Range<Int>, columns: Range<Int>
+  }
+
+  func part(ofTask task: Int) -> TaskPart {
     var rest = task
     func next(_ count: Int) -> Int {
       let digit = rest % count
@@ -19,28 +26,32 @@ extension Correlation {
     let yPhase = next(yPhases)
     let imageChunk = next(imageChunks)
     let blockChunk = next(blockChunks)
-    let group = rest
+    return TaskPart(
+      group: rest, blocks: slice(blockChunk, of: blocksPerTask, in: blocks), yPhase: yPhase, xPhase: xPhase,
+      images: slice(imageChunk, of: imagesPerTask, in: images),
+      rows: slice(rowChunk, of: rowsPerTask, in: yAxis(phase: yPhase).outputCount),
+      columns: slice(columnChunk, of: columnsPerTask, in: xAxis(phase: xPhase).outputCount))
+  }
 
-    let y = yAxis(phase: yPhase)
-    let x = xAxis(phase: xPhase)
-    let imageRange = slice(imageChunk, of: imagesPerTask, in: images)
-    let rowRange = slice(rowChunk, of: rowsPerTask, in: y.outputCount)
-    let columnRange = slice(columnChunk, of: columnsPerTask, in: x.outputCount)
-    guard !rowRange.isEmpty, !columnRange.isEmpty else { return }
+  func run(task: Int, _ operands: ConvolutionOperands) {
+    let part = part(ofTask: task)
+    let y = yAxis(phase: part.yPhase)
+    let x = xAxis(phase: part.xPhase)
+    guard !part.rows.isEmpty, !part.columns.isEmpty else { return }
 
     var channel = 0
     while channel < depth {
       let channels = min(depthChunk, depth &- channel)
-      for block in slice(blockChunk, of: blocksPerTask, in: blocks) {
-        var row = rowRange.lowerBound
-        while row < rowRange.upperBound {
-          let rowEnd = y.runEnd(from: row, limit: rowRange.upperBound)
-          var column = columnRange.lowerBound
-          while column < columnRange.upperBound {
-            let columnEnd = x.runEnd(from: column, limit: columnRange.upperBound)
+      for block in part.blocks {
+        var row = part.rows.lowerBound
+        while row < part.rows.upperBound {
+          let rowEnd = y.runEnd(from: row, limit: part.rows.upperBound)
+          var column = part.columns.lowerBound
+          while column < part.columns.upperBound {
+            let columnEnd = x.runEnd(from: column, limit: part.columns.upperBound)
             run(
-              Box(images: imageRange, rows: row..<rowEnd, columns: column..<columnEnd), y: y, x: x,
-              group: group, block: block, channels: channel..<channel &+ channels, operands)
+              Box(images: part.images, rows: row..<rowEnd, columns: column..<columnEnd), y: y, x: x,
+              group: part.group, block: block, channels: channel..<channel &+ channels, operands)
             column = columnEnd
           }
           row = rowEnd

@@ -8,7 +8,8 @@ extension Kernels {
     switch chosenAlgorithm(pass, geometry, settings) {
     case .winograd:
       return isForward ? WinogradConvolution(forward: geometry) : WinogradConvolution(backwardData: geometry)
-    case .direct, .im2col, .pixelBlock:
+    case .pixelBlock: return PixelBlockConvolution(geometry, caches: settings.caches)
+    case .direct, .im2col:
       return isForward
         ? DirectConvolution(forward: geometry, caches: settings.caches)
         : DirectConvolution(backwardData: geometry, caches: settings.caches)

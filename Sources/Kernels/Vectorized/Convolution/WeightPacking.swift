@@ -73,36 +73,52 @@ struct WeightPacking: Sendable {
   }
 }
 
-/// target[d width + o] = source[o step + d], o < valid, zeros for the others up to whole vectors; squares of 4 x 4 in
-/// registers.
+/// target[d width + o] = source[o step + d], o < valid, zeros for the others up to whole vectors: squares of a vector's
+/// width, in registers.
 func transposePanel(
   _ source: UnsafePointer<Float>, step: Int, _ target: UnsafeMutablePointer<Float>, depth: Int, valid: Int
 ) {
   let width = (valid &+ lanes &- 1) / lanes &* lanes
   var o = 0
   while o < width {
-    let isWhole = o &+ 4 <= valid
+    let rows = min(lanes, valid &- o)
     var d = 0
-    while isWhole, d &+ 4 <= depth {
-      let corner = source + (o &* step &+ d)
-      let square = SIMD16<Float>(
-        lowHalf: SIMD8(lowHalf: load4(corner), highHalf: load4(corner + step)),
-        highHalf: SIMD8(lowHalf: load4(corner + 2 &* step), highHalf: load4(corner + 3 &* step)))
-      let (even, odd) = (square.evenHalf, square.oddHalf)
-      let out = target + (d &* width &+ o)
-      store4(even.evenHalf, out)
-      store4(odd.evenHalf, out + width)
-      store4(even.oddHalf, out + 2 &* width)
-      store4(odd.oddHalf, out + 3 &* width)
-      d &+= 4
-    }
     while d < depth {
-      for i in o..<o &+ 4 {
-        target[d &* width &+ i] = i < valid ? source[i &* step &+ d] : 0
+      let columns = min(lanes, depth &- d)
+      let corner = source + (o &* step &+ d)
+      var square = VectorSquare { _ in .zero }
+      if rows == lanes, columns == lanes {
+        for i in 0..<lanes { square[unchecked: i] = load(corner + i &* step) }
+      } else {
+        for i in 0..<rows { square[unchecked: i] = loadFirst(columns, corner + i &* step) }
       }
-      d &+= 1
+      transpose(&square)
+      let out = target + (d &* width &+ o)
+      if columns == lanes {
+        for i in 0..<lanes { store(square[unchecked: i], out + i &* width) }
+      } else {
+        for i in 0..<columns { store(square[unchecked: i], out + i &* width) }
+      }
+      d &+= lanes
     }
-    o &+= 4
+    o &+= lanes
+  }
+}
+
+/// Rows become columns. Parting a row of numbers into its even and its odd ones moves the lowest bit of their position to
+/// the top; done as often as a lane's number has bits, it exchanges the numbers of lanes and vectors.
+@inline(__always)
+private func transpose(_ square: inout VectorSquare) {
+  var distance = lanes
+  while distance > 1 {
+    var parted = VectorSquare { _ in .zero }
+    for i in 0..<lanes / 2 {
+      let pair = VectorPair(lowHalf: square[unchecked: 2 &* i], highHalf: square[unchecked: 2 &* i &+ 1])
+      parted[unchecked: i] = pair.evenHalf
+      parted[unchecked: i &+ lanes / 2] = pair.oddHalf
+    }
+    square = parted
+    distance /= 2
   }
 }
 
@@ -126,14 +142,4 @@ func copyRows(
     from += step
     to += done
   }
-}
-
-@inline(__always)
-private func load4(_ source: UnsafePointer<Float>) -> SIMD4<Float> {
-  UnsafeRawPointer(source).loadUnaligned(as: SIMD4<Float>.self)
-}
-
-@inline(__always)
-private func store4(_ value: SIMD4<Float>, _ target: UnsafeMutablePointer<Float>) {
-  UnsafeMutableRawPointer(target).storeBytes(of: value, as: SIMD4<Float>.self)
 }

@@ -1,4 +1,5 @@
 import CTesseraShims
+import TesseraKernelContract
 
 /// The transforms of F(4x4, 3x3) and of its transpose F(3x3, 4x4), one vector of channels at a time.
 ///
@@ -87,7 +88,8 @@ enum Winograd {
     let evenA = multiplyAdd(g.0 * constant(1 / na), g.2, constant(aa / na))
     let evenB = multiplyAdd(g.0 * constant(1 / nb), g.2, constant(bb / nb))
     return (
-      g.0 * constant(1 / (aa * bb)), multiplyAdd(evenA, g.1, constant(a / na)), multiplyAdd(evenA, g.1, constant(-a / na)),
+      g.0 * constant(1 / (aa * bb)), multiplyAdd(evenA, g.1, constant(a / na)),
+      multiplyAdd(evenA, g.1, constant(-a / na)),
       multiplyAdd(evenB, g.1, constant(b / nb)), multiplyAdd(evenB, g.1, constant(-b / nb)), g.2
     )
   }
@@ -278,5 +280,16 @@ enum Winograd {
     addGradientRow(0, (c0.0, c1.0, c2.0, c3.0, c4.0, c5.0), target, tapStep, valid, accumulates)
     addGradientRow(1, (c0.1, c1.1, c2.1, c3.1, c4.1, c5.1), target, tapStep, valid, accumulates)
     addGradientRow(2, (c0.2, c1.2, c2.2, c3.2, c4.2, c5.2), target, tapStep, valid, accumulates)
+  }
+
+  // MARK: What is served
+
+  /// Why F(4x4, 3x3) doesn't compute a geometry; nil if it does.
+  static func refusal(_ g: ConvolutionGeometry, _ numerics: Numerics) -> String? {
+    if numerics == .exact { return "products of sums, where exact sums are asked for" }
+    if g.r != 3 || g.s != 3 { return "a window of \(g.r)x\(g.s), not 3x3" }
+    if g.strideY != 1 || g.strideX != 1 { return "a stride of \(g.strideY)x\(g.strideX), not 1" }
+    if g.groups != 1 { return "\(g.groups) groups, not one" }
+    return nil
   }
 }
