@@ -18,8 +18,8 @@ static inline void tessera_pause(void) {
 #endif
 }
 
-/// Asks for the cache line of an address, which need not exist.
-static inline void tessera_prefetch(const float *address) { __builtin_prefetch(address, 0, 3); }
+/// Asks for the cache line of an address, which need not exist, in level 2.
+static inline void tessera_prefetch(const float *address) { __builtin_prefetch(address, 0, 2); }
 
 /// The same for a line that is about to be written: it comes in the state in which a store can take it. The compiler would
 /// emit the instruction only for processors named one by one; those that lack it ignore it.

@@ -68,7 +68,9 @@ func evenShare(_ count: Int, at size: Int) -> Int {
   count <= 0 ? 1 : ceilingQuotient(count, ceilingQuotient(count, max(1, min(size, count))))
 }
 
-/// The tile width that takes the fewest steps: rows and output channels that don't divide evenly decide.
+/// The tile width that takes the fewest steps: rows and output channels that don't divide evenly decide. Of two that
+/// take as many the wider one, which reads a less often, and whose fewer rows compete less for the sets of level 1 where
+/// they lie a power of two apart.
 /// - Parameter steps: the steps of one block of so many vectors.
 func widestTile(filters: Int, maximumVectors: Int, steps: (Int) -> Int) -> Int {
   var fewest = Int.max
@@ -76,7 +78,7 @@ func widestTile(filters: Int, maximumVectors: Int, steps: (Int) -> Int) -> Int {
   for vectors in 1...maximumVectors {
     let rest = ceilingQuotient(filters % (vectors * lanes), lanes)
     let all = filters / (vectors * lanes) * steps(vectors) + (rest > 0 ? steps(rest) : 0)
-    if all < fewest { (fewest, best) = (all, vectors) }
+    if all <= fewest { (fewest, best) = (all, vectors) }
   }
   return best
 }

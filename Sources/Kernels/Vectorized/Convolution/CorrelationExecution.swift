@@ -138,6 +138,7 @@ extension Correlation {
     }
     task.aRow = inner.1.0
     task.outRow = inner.1.1
+    task.ahead = min(tallest, inner.0) &* task.aRow
     let tiles = ceilingQuotient(inner.0, tallest)
     for o in 0..<outer.0 {
       for i in 0..<middle.0 {

@@ -1,3 +1,4 @@
+import CTesseraShims
 import TesseraKernelContract
 
 /// Floats in one vector register.
@@ -24,26 +25,34 @@ func store(_ value: Vector, _ target: UnsafeMutablePointer<Float>) {
 /// One statement serves forward and backward-data (m: pixels, i: channels, b: packed weights), backward-weights (m:
 /// input channels, i: pixels, b: dy) and matrix products. 2 rows vectors lanes operations need rows + vectors loads a
 /// step.
+///
+/// Every 16 steps the line of each row of a that lies `ahead` floats further is asked for: rows that come from memory
+/// would hold up the tile at each of their lines, which are too many streams for the hardware.
 @inline(__always)
 func multiplyAccumulate<let rows: Int, let vectors: Int>(
   _ acc: inout InlineArray<rows, InlineArray<vectors, Vector>>,
-  a: UnsafePointer<Float>, aRow: Int, aDepth: Int, b: UnsafePointer<Float>, bDepth: Int, depth: Int
+  a: UnsafePointer<Float>, aRow: Int, aDepth: Int, b: UnsafePointer<Float>, bDepth: Int, depth: Int, ahead: Int
 ) {
   var a = a
   var b = b
   var left = depth
   while left > 0 {
-    var panel = InlineArray<vectors, Vector>(repeating: .zero)
-    for v in 0..<vectors { panel[unchecked: v] = load(b + v &* lanes) }
-    for m in 0..<rows {
-      let scalar = Vector(repeating: a[m &* aRow])
-      for v in 0..<vectors {
-        acc[unchecked: m][unchecked: v] = multiplyAdd(acc[unchecked: m][unchecked: v], scalar, panel[unchecked: v])
-      }
+    if ahead > 0 {
+      for m in 0..<rows { tessera_prefetch(a + (m &* aRow &+ ahead)) }
     }
-    a += aDepth
-    b += bDepth
-    left &-= 1
+    for _ in 0..<min(left, 16) {
+      var panel = InlineArray<vectors, Vector>(repeating: .zero)
+      for v in 0..<vectors { panel[unchecked: v] = load(b + v &* lanes) }
+      for m in 0..<rows {
+        let scalar = Vector(repeating: a[m &* aRow])
+        for v in 0..<vectors {
+          acc[unchecked: m][unchecked: v] = multiplyAdd(acc[unchecked: m][unchecked: v], scalar, panel[unchecked: v])
+        }
+      }
+      a += aDepth
+      b += bDepth
+    }
+    left &-= 16
   }
 }
 
@@ -67,6 +76,8 @@ struct TileTask {
   var valid: Int
   var accumulates: Bool
   var epilogue: Epilogue
+  /// Floats from a's rows to those that are read next, asked for in advance; 0 where they are in level 2 anyway.
+  var ahead = 0
 
   /// Joins loops whose steps continue each other, so that the innermost one is as long as possible: neighbouring taps
   /// of a dense window are one run of memory in x and in the packed weights.
@@ -89,6 +100,10 @@ enum RegisterTile<let rows: Int, let vectors: Int> {
 
   @inline(never)
   static func run(_ task: TileTask) {
+    // A store that waits for its line holds up all behind it: the lines come while the products are computed.
+    for m in 0..<rows {
+      for v in 0..<vectors { tessera_prefetch_to_write(task.out + (m &* task.outRow &+ v &* lanes)) }
+    }
     var acc = start(task)
     var aOuter = task.a
     var bOuter = task.b
@@ -98,7 +113,7 @@ enum RegisterTile<let rows: Int, let vectors: Int> {
       for _ in 0..<task.tCount {
         multiplyAccumulate(
           &acc, a: a, aRow: task.aRow, aDepth: task.aDepth, b: b, bDepth: task.bDepth,
-          depth: task.depth)
+          depth: task.depth, ahead: task.ahead)
         a += task.tA
         b += task.tB
       }
