@@ -1,3 +1,4 @@
+import CTesseraShims
 import TesseraKernelContract
 
 /// dw[r,s,c,k] = sum over n, p, q of x[n, p strideY - padTop + r dilationY, q strideX - padLeft + s dilationX, g C/G +
@@ -6,6 +7,10 @@ import TesseraKernelContract
 /// On the register tile: rows are input channels, vectors output channels, the depth is the columns q, the outer loops
 /// rows and images. Pixels are cut into strips that fit level 2 and strips grouped into chunks; each chunk has a
 /// partial dw of its own, [chunks][R,S,C/G,K], which a second phase adds in order.
+///
+/// Where a task takes part of the channels, it copies their strip of x together first: pixels a power of two apart share
+/// a few sets of the caches. Where there are few channels, those of neighbouring taps are the rows of one tile, as they
+/// lie in memory; the strip is copied with its zeros left and right, so that all columns meet all taps.
 struct DirectWeightGradient: PlannedWeightGradient {
   let geometry: ConvolutionGeometry
   let isChannelwise: Bool
@@ -24,9 +29,27 @@ struct DirectWeightGradient: PlannedWeightGradient {
   var tapRowParts: Int { ceilingQuotient(geometry.r, tapRowsPerTask) }
   var channelParts: Int { ceilingQuotient(depth, channelsPerTask) }
   var taskCount: Int { chunks * groups * blocks * tapRowParts * channelParts }
-  /// A strip of dy, padded to whole vectors, where output channels don't fill them.
-  var scratchCount: Int {
+  private var mergesTaps: Bool {
+    !isChannelwise && groups == 1 && geometry.dilationX == 1 && geometry.s > 1
+      && depth <= 2 * TileList.maximumRows(vectors: vectors)
+  }
+  private var copiesInput: Bool { mergesTaps || !isChannelwise && channelsPerTask < geometry.c }
+  /// Floats from pixel to pixel of the copied strip: an odd number of vectors, or with merged taps no more than there are.
+  private var copiedPitch: Int { mergesTaps ? depth : (ceilingQuotient(channelsPerTask, lanes) | 1) * lanes }
+  /// Columns of a copied row; with merged taps those that all outputs and taps meet, from -padLeft on.
+  private var copiedColumns: Int { mergesTaps ? (geometry.q - 1) * geometry.strideX + geometry.s : geometry.w }
+  /// Rows of x that a strip of so many rows of dy meets.
+  private func inputRows(_ rows: Int, taps: Int) -> Int {
+    (rows - 1) * geometry.strideY + (taps - 1) * geometry.dilationY + 1
+  }
+
+  /// A strip of dy, padded to whole vectors, where output channels don't fill them; a strip of x where it is copied.
+  var scratchCount: Int { deltaCount + inputCount }
+  private var deltaCount: Int {
     filters % lanes == 0 ? 0 : imagesPerStrip * rowsPerStrip * geometry.q * width
+  }
+  private var inputCount: Int {
+    copiesInput ? imagesPerStrip * inputRows(rowsPerStrip, taps: tapRowsPerTask) * copiedColumns * copiedPitch : 0
   }
 
   var partialsCount: Int { chunks * geometry.weightCount }
@@ -57,12 +80,10 @@ struct DirectWeightGradient: PlannedWeightGradient {
 
     let target = min(max(g.flops / 128, Double(lanes * 30_000)), Double(lanes * 400_000))
     let wanted = max(1, Int(g.flops / target))
-    let tapParts = min(g.r, ceilingQuotient(wanted, groups * blocks))
-    tapRowsPerTask = evenShare(g.r, at: ceilingQuotient(g.r, tapParts))
-    // At least two tiles of channels a task, which share what they read of dy.
-    let leastChannels = min(depth, 2 * TileList.maximumRows(vectors: vectors))
-    let parts = min(ceilingQuotient(wanted, groups * blocks * tapParts), depth / leastChannels)
-    channelsPerTask = evenShare(depth, at: ceilingQuotient(depth, parts))
+    // Some 16 tiles of channels a task share what they read of dy.
+    let tallest = isChannelwise ? 1 : TileList.maximumRows(vectors: vectors)
+    channelsPerTask = min(depth, ceilingQuotient(evenShare(depth, at: 16 * tallest), tallest) * tallest)
+    let parts = ceilingQuotient(depth, channelsPerTask)
 
     let rowFloats = g.strideY * g.w * min(g.c, channelsPerTask + 2 * lanes) + g.q * width
     let room = caches.level2Bytes / 2 / MemoryLayout<Float>.stride
@@ -70,9 +91,14 @@ struct DirectWeightGradient: PlannedWeightGradient {
     rowsPerStrip = evenShare(g.p, at: rows)
     imagesPerStrip = rows >= g.p ? evenShare(g.n, at: rows / max(1, g.p)) : 1
     let strips = ceilingQuotient(g.n, imagesPerStrip) * ceilingQuotient(g.p, rowsPerStrip)
-    let most = max(8, (32 << 20) / MemoryLayout<Float>.stride / g.weightCount)
-    let chunks = min(ceilingQuotient(wanted, groups * blocks * tapParts * parts), strips, most)
-    stripsPerChunk = evenShare(strips, at: ceilingQuotient(strips, max(1, chunks)))
+    // A chunk's partial dw is written and read once more: that shall stay below a quarter of the operands.
+    let affordable = max(1, (g.xCount + g.yCount) / 4 / g.weightCount)
+    let most = min(affordable, max(8, (32 << 20) / MemoryLayout<Float>.stride / g.weightCount))
+    let chunks = max(1, min(ceilingQuotient(wanted, groups * blocks * parts), strips, most))
+    stripsPerChunk = evenShare(strips, at: ceilingQuotient(strips, chunks))
+    // Rows of taps read and copy x again, so they are cut last.
+    let tapParts = min(g.r, ceilingQuotient(min(wanted, 32), groups * blocks * parts * chunks))
+    tapRowsPerTask = evenShare(g.r, at: ceilingQuotient(g.r, tapParts))
   }
 }
 
@@ -117,52 +143,169 @@ extension DirectWeightGradient {
         // Several images a strip are whole ones, so that the strip's pixels are one run in either case.
         copyRows(column, step: g.k, scratch, rows: images &* rows.count &* g.q, valid: valid)
       }
-      let b = isWhole ? column : UnsafePointer(scratch)
-      let bDepth = isWhole ? g.k : blockWidth
-      for r in tapRows {
-        let p = outputsInside(
-          offset: r &* g.dilationY &- g.padTop, stride: g.strideY, extent: g.h, limits: rows)
+      let strip = Strip(
+        image: image, images: images, rows: rows, channels: channels, filters: firstFilter, group: group,
+        next: nextStrip(strip, limit: (chunk &+ 1) &* stripsPerChunk),
+        b: isWhole ? column : UnsafePointer(scratch), bDepth: isWhole ? g.k : blockWidth, vectors: blockWidth / lanes,
+        valid: valid, input: input(x, image, images, rows, tapRows, group, channels, scratch + deltaCount),
+        accumulates: strip > chunk &* stripsPerChunk)
+      accumulate(strip, tapRows, partial)
+    }
+  }
+
+  /// The part of x that a strip reads: pixel (image, row, column) of the strip's first channel is at
+  /// base + (((image - strip's) rowsPerImage + row - firstRow) columns + column - firstColumn) pitch.
+  private struct Input {
+    let base: UnsafePointer<Float>
+    let pitch: Int
+    let firstRow: Int, rowsPerImage: Int
+    let firstColumn: Int, columns: Int
+  }
+
+  private struct Strip {
+    let image: Int, images: Int
+    let rows: Range<Int>, channels: Range<Int>
+    let filters: Int, group: Int
+    /// Floats from this strip to the next in x and in dy; 0 where there is none.
+    let next: (x: Int, dy: Int)
+    let b: UnsafePointer<Float>, bDepth: Int
+    let vectors: Int, valid: Int
+    let input: Input
+    let accumulates: Bool
+  }
+
+  private func nextStrip(_ strip: Int, limit: Int) -> (x: Int, dy: Int) {
+    guard strip &+ 1 < min(strips, limit) else { return (0, 0) }
+    let g = geometry
+    func first(_ strip: Int) -> (image: Int, row: Int) {
+      (strip / rowStrips &* imagesPerStrip, strip % rowStrips &* rowsPerStrip)
+    }
+    let (this, next) = (first(strip), first(strip &+ 1))
+    return (
+      ((next.image &- this.image) &* g.h &+ (next.row &- this.row) &* g.strideY) &* g.w &* g.c,
+      ((next.image &- this.image) &* g.p &+ next.row &- this.row) &* g.q &* g.k
+    )
+  }
+
+  private func input(
+    _ x: UnsafePointer<Float>, _ image: Int, _ images: Int, _ rows: Range<Int>, _ tapRows: Range<Int>, _ group: Int,
+    _ channels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+  ) -> Input {
+    let g = geometry
+    let corner = x + (image &* g.h &* g.w &* g.c &+ (isChannelwise ? 0 : group &* depth &+ channels.lowerBound))
+    guard copiesInput else {
+      return Input(base: corner, pitch: g.c, firstRow: 0, rowsPerImage: g.h, firstColumn: 0, columns: g.w)
+    }
+    let first = rows.lowerBound &* g.strideY &- g.padTop &+ tapRows.lowerBound &* g.dilationY
+    let count = inputRows(rows.count, taps: tapRows.count)
+    let inside = max(0, first)..<max(max(0, first), min(g.h, first &+ count))
+    for n in 0..<images {
+      for row in inside {
+        let source = corner + (n &* g.h &+ row) &* g.w &* g.c
+        let target = scratch + (n &* count &+ row &- first) &* copiedColumns &* copiedPitch
+        if mergesTaps {
+          copyRow(source, target)
+        } else {
+          copyPixels(source, target, pixels: g.w, channels: channels.count)
+        }
+      }
+    }
+    return Input(
+      base: UnsafePointer(scratch), pitch: copiedPitch, firstRow: first, rowsPerImage: count,
+      firstColumn: mergesTaps ? -g.padLeft : 0, columns: copiedColumns)
+  }
+
+  /// A row of whole pixels between the zeros of its padding.
+  private func copyRow(_ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>) {
+    let count = copiedColumns &* depth
+    let before = min(count, geometry.padLeft &* depth)
+    let end = min(count, before &+ geometry.w &* depth)
+    for i in 0..<before { target[i] = 0 }
+    map(count: end &- before, source, to: target + before) { $0 }
+    for i in end..<count { target[i] = 0 }
+  }
+
+  /// Pieces of pixels are short, and further apart than the hardware looks ahead.
+  private func copyPixels(
+    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, pixels: Int, channels: Int
+  ) {
+    let (pixelStep, pitch) = (geometry.c, copiedPitch)
+    for pixel in 0..<pixels {
+      let from = source + pixel &* pixelStep
+      let to = target + pixel &* pitch
+      var c = 0
+      while c &+ lanes <= channels {
+        tessera_prefetch(from + (8 &* pixelStep &+ c))
+        store(load(from + c), to + c)
+        c &+= lanes
+      }
+      if c < channels { store(loadFirst(channels &- c, from + c), to + c) }
+    }
+  }
+
+  private func accumulate(_ strip: Strip, _ tapRows: Range<Int>, _ partial: UnsafeMutablePointer<Float>) {
+    let g = geometry
+    var pass = 0
+    for r in tapRows {
+      let p = outputsInside(
+        offset: r &* g.dilationY &- g.padTop, stride: g.strideY, extent: g.h, limits: strip.rows)
+      if mergesTaps {
+        accumulate(strip, partial, r, 0, p, 0..<g.q, rows: g.s &* depth, &pass)
+      } else {
         for s in 0..<g.s {
           let q = outputsInside(
             offset: s &* g.dilationX &- g.padLeft, stride: g.strideX, extent: g.w, limits: 0..<g.q)
-          let isEmpty = p.isEmpty || q.isEmpty
-          let inputRow = p.lowerBound &* g.strideY &+ r &* g.dilationY &- g.padTop
-          let inputColumn = q.lowerBound &* g.strideX &+ s &* g.dilationX &- g.padLeft
-          var tile = TileTask(
-            a: isEmpty
-              ? x
-              : x
-                + (((image &* g.h &+ inputRow) &* g.w &+ inputColumn) &* g.c
-                  &+ (isChannelwise ? firstFilter : group &* depth &+ channels.lowerBound)),
-            b: isEmpty
-              ? b : b + ((p.lowerBound &- rows.lowerBound) &* g.q &+ q.lowerBound) &* bDepth,
-            out: partial + ((r &* g.s &+ s) &* depth &+ channels.lowerBound) &* g.k,
-            bias: nil, aRow: 1, aDepth: g.strideX &* g.c, bDepth: bDepth, outRow: g.k,
-            depth: q.count, tCount: isEmpty ? 0 : p.count, tA: g.strideY &* g.w &* g.c,
-            tB: g.q &* bDepth, uCount: isEmpty ? 0 : images, uA: g.h &* g.w &* g.c,
-            uB: rows.count &* g.q &* bDepth, valid: valid,
-            accumulates: strip > chunk &* stripsPerChunk, epilogue: .none)
-          tile.joinLoops()
-          if isChannelwise {
-            ChannelGradientList.run(vectors: blockWidth / lanes, tile)
-          } else {
-            runTiles(&tile, vectors: blockWidth / lanes, channels: channels.count)
-          }
+          accumulate(strip, partial, r, s, p, q, rows: strip.channels.count, &pass)
         }
       }
     }
   }
 
-  private func runTiles(_ tile: inout TileTask, vectors: Int, channels: Int) {
-    var left = ceilingQuotient(channels, TileList.maximumRows(vectors: vectors))
-    var remaining = channels
+  /// `rows` rows of dw from tap (r, s) on, over the outputs p and q of a strip.
+  private func accumulate(
+    _ strip: Strip, _ partial: UnsafeMutablePointer<Float>, _ r: Int, _ s: Int, _ p: Range<Int>, _ q: Range<Int>,
+    rows: Int, _ pass: inout Int
+  ) {
+    let g = geometry
+    let input = strip.input
+    let isEmpty = p.isEmpty || q.isEmpty
+    let row = p.lowerBound &* g.strideY &+ r &* g.dilationY &- g.padTop &- input.firstRow
+    let column = q.lowerBound &* g.strideX &+ s &* g.dilationX &- g.padLeft &- input.firstColumn
+    // Without outputs nothing is read, and the position may be outside.
+    let firstChannel = isChannelwise ? strip.filters : 0
+    let firstInput = isEmpty ? 0 : (row &* input.columns &+ column) &* input.pitch &+ firstChannel
+    let firstDelta = isEmpty ? 0 : ((p.lowerBound &- strip.rows.lowerBound) &* g.q &+ q.lowerBound) &* strip.bDepth
+    var tile = TileTask(
+      a: input.base + firstInput, b: strip.b + firstDelta,
+      out: partial + ((r &* g.s &+ s) &* depth &+ strip.channels.lowerBound) &* g.k,
+      bias: nil, aRow: 1, aDepth: g.strideX &* input.pitch, bDepth: strip.bDepth, outRow: g.k,
+      depth: q.count, tCount: isEmpty ? 0 : p.count, tA: g.strideY &* input.columns &* input.pitch, tB: g.q &* strip.bDepth,
+      uCount: isEmpty ? 0 : strip.images, uA: input.rowsPerImage &* input.columns &* input.pitch,
+      uB: strip.rows.count &* g.q &* strip.bDepth, valid: strip.valid, accumulates: strip.accumulates, epilogue: .none)
+    tile.joinLoops()
+    if isChannelwise {
+      ChannelGradientList.run(vectors: strip.vectors, tile)
+    } else {
+      runTiles(&tile, strip, rows: rows, &pass)
+    }
+  }
+
+  /// Each pass over the strip asks for one line a pixel of the next strip, until it has asked for all: else its first pass
+  /// would wait for memory and the others leave it idle.
+  private func runTiles(_ tile: inout TileTask, _ strip: Strip, rows: Int, _ pass: inout Int) {
+    var left = ceilingQuotient(rows, TileList.maximumRows(vectors: strip.vectors))
+    var done = 0
     while left > 0 {
-      let rows = remaining / left
-      TileList.run(rows: rows, vectors: vectors, tile)
-      tile.a += rows
-      tile.out += rows &* tile.outRow
-      remaining &-= rows
+      let height = (rows &- done) / left
+      let line = pass &* 16
+      tile.ahead = !copiesInput && line < geometry.c ? max(0, strip.next.x &+ line &- done) : 0
+      tile.aheadB = strip.bDepth == geometry.k && line < strip.valid ? strip.next.dy &+ line : 0
+      TileList.run(rows: height, vectors: strip.vectors, tile)
+      tile.a += height
+      tile.out += height &* tile.outRow
+      done &+= height
       left &-= 1
+      pass &+= 1
     }
   }
 

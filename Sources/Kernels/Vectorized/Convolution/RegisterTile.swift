@@ -26,19 +26,27 @@ func store(_ value: Vector, _ target: UnsafeMutablePointer<Float>) {
 /// input channels, i: pixels, b: dy) and matrix products. 2 rows vectors lanes operations need rows + vectors loads a
 /// step.
 ///
-/// Every 16 steps the line of each row of a that lies `ahead` floats further is asked for: rows that come from memory
-/// would hold up the tile at each of their lines, which are too many streams for the hardware.
+/// Every 16 steps the lines that lie `ahead` floats further are asked for: one a row where a row is a run of memory, else
+/// one a step; likewise `aheadB` for b. What comes from memory would hold up the tile at each of its lines, which are too
+/// many streams for the hardware.
 @inline(__always)
 func multiplyAccumulate<let rows: Int, let vectors: Int>(
   _ acc: inout InlineArray<rows, InlineArray<vectors, Vector>>,
-  a: UnsafePointer<Float>, aRow: Int, aDepth: Int, b: UnsafePointer<Float>, bDepth: Int, depth: Int, ahead: Int
+  a: UnsafePointer<Float>, aRow: Int, aDepth: Int, b: UnsafePointer<Float>, bDepth: Int, depth: Int, ahead: Int, aheadB: Int
 ) {
   var a = a
   var b = b
   var left = depth
   while left > 0 {
     if ahead > 0 {
-      for m in 0..<rows { tessera_prefetch(a + (m &* aRow &+ ahead)) }
+      if aDepth == 1 {
+        for m in 0..<rows { tessera_prefetch(a + (m &* aRow &+ ahead)) }
+      } else {
+        for i in 0..<16 { tessera_prefetch(a + (i &* aDepth &+ ahead)) }
+      }
+    }
+    if aheadB > 0 {
+      for i in 0..<16 { tessera_prefetch(b + (i &* bDepth &+ aheadB)) }
     }
     for _ in 0..<min(left, 16) {
       var panel = InlineArray<vectors, Vector>(repeating: .zero)
@@ -76,8 +84,10 @@ struct TileTask {
   var valid: Int
   var accumulates: Bool
   var epilogue: Epilogue
-  /// Floats from a's rows to those that are read next, asked for in advance; 0 where they are in level 2 anyway.
+  /// Floats from a to what is read next, asked for in advance; 0 where that is in level 2 anyway.
   var ahead = 0
+  /// The same for b.
+  var aheadB = 0
 
   /// Joins loops whose steps continue each other, so that the innermost one is as long as possible: neighbouring taps
   /// of a dense window are one run of memory in x and in the packed weights.
@@ -113,7 +123,7 @@ enum RegisterTile<let rows: Int, let vectors: Int> {
       for _ in 0..<task.tCount {
         multiplyAccumulate(
           &acc, a: a, aRow: task.aRow, aDepth: task.aDepth, b: b, bDepth: task.bDepth,
-          depth: task.depth, ahead: task.ahead)
+          depth: task.depth, ahead: task.ahead, aheadB: task.aheadB)
         a += task.tA
         b += task.tB
       }
