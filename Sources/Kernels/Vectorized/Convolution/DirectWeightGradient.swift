@@ -29,11 +29,19 @@ struct DirectWeightGradient: PlannedWeightGradient {
   var tapRowParts: Int { ceilingQuotient(geometry.r, tapRowsPerTask) }
   var channelParts: Int { ceilingQuotient(depth, channelsPerTask) }
   var taskCount: Int { chunks * groups * blocks * tapRowParts * channelParts }
-  private var mergesTaps: Bool {
-    !isChannelwise && groups == 1 && geometry.dilationX == 1 && geometry.s > 1
-      && depth <= 2 * TileList.maximumRows(vectors: vectors)
+  private var mergesTaps: Bool { !isChannelwise && Self.mergesTaps(geometry, depth, vectors) }
+  private var copiesInput: Bool { !isChannelwise && Self.copiesInput(geometry, depth, channelsPerTask, vectors) }
+
+  private static func mergesTaps(_ g: ConvolutionGeometry, _ depth: Int, _ vectors: Int) -> Bool {
+    g.groups == 1 && g.dilationX == 1 && g.s > 1 && depth <= 2 * TileList.maximumRows(vectors: vectors)
   }
-  private var copiesInput: Bool { mergesTaps || !isChannelwise && channelsPerTask < geometry.c }
+
+  private static func copiesInput(
+    _ g: ConvolutionGeometry, _ depth: Int, _ channelsPerTask: Int, _ vectors: Int
+  ) -> Bool {
+    mergesTaps(g, depth, vectors) || channelsPerTask < g.c
+  }
+
   /// Floats from pixel to pixel of the copied strip: an odd number of vectors, or with merged taps no more than there are.
   private var copiedPitch: Int { mergesTaps ? depth : (ceilingQuotient(channelsPerTask, lanes) | 1) * lanes }
   /// Columns of a copied row; with merged taps those that all outputs and taps meet, from -padLeft on.
@@ -86,7 +94,10 @@ struct DirectWeightGradient: PlannedWeightGradient {
     let parts = ceilingQuotient(depth, channelsPerTask)
 
     let rowFloats = g.strideY * g.w * min(g.c, channelsPerTask + 2 * lanes) + g.q * width
-    let room = caches.level2Bytes / 2 / MemoryLayout<Float>.stride
+    // Half of level 2; an eighth where x isn't copied: there the next strip is asked for while this one is read, and
+    // pixels a power of two apart find a part of the sets only.
+    let share = Self.copiesInput(g, depth, channelsPerTask, vectors) ? 2 : 8
+    let room = caches.level2Bytes / share / MemoryLayout<Float>.stride
     let rows = max(1, room / rowFloats)
     rowsPerStrip = evenShare(g.p, at: rows)
     imagesPerStrip = rows >= g.p ? evenShare(g.n, at: rows / max(1, g.p)) : 1
