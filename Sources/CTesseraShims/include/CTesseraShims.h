@@ -41,6 +41,24 @@ static inline int tessera_x86_level(void) {
   return 0;
 }
 
+// Stores past the caches, to addresses aligned to the vector: a line that is written whole needn't be read first. They are
+// ordered with other stores by the fence only.
+
+#if defined(__SSE__)
+static inline void tessera_stream_4(float *target, __m128 value) { _mm_stream_ps(target, value); }
+#endif
+#if defined(__AVX__)
+static inline void tessera_stream_8(float *target, __m256 value) { _mm256_stream_ps(target, value); }
+#endif
+#if defined(__AVX512F__)
+static inline void tessera_stream_16(float *target, __m512 value) { _mm512_stream_ps(target, value); }
+#endif
+static inline void tessera_stream_fence(void) {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
 // max(least, value) in one instruction: with a NaN it gives its second operand, so that a NaN in `value` stays.
 
 #if defined(__SSE__)

@@ -42,3 +42,9 @@ func loadFirst(_ count: Int, _ source: UnsafePointer<Float>) -> Vector {
 func storeFirst(_ count: Int, _ value: Vector, _ target: UnsafeMutablePointer<Float>) {
   tessera_store_first_8(target, value, count)
 }
+
+/// Writes a vector past the caches to an address aligned to its size; `tessera_stream_fence` before others may see it.
+@inline(__always)
+func stream(_ value: Vector, _ target: UnsafeMutablePointer<Float>) {
+  tessera_stream_8(target, value)
+}

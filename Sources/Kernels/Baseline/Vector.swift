@@ -54,3 +54,13 @@ func storeFirst(_ count: Int, _ value: Vector, _ target: UnsafeMutablePointer<Fl
   if count > 2 { target[2] = value[2] }
   if count > 3 { target[3] = value[3] }
 }
+
+/// Writes a vector past the caches to an address aligned to its size; `tessera_stream_fence` before others may see it.
+@inline(__always)
+func stream(_ value: Vector, _ target: UnsafeMutablePointer<Float>) {
+  #if arch(x86_64)
+    tessera_stream_4(target, value)
+  #else
+    UnsafeMutableRawPointer(target).storeBytes(of: value, as: Vector.self)
+  #endif
+}

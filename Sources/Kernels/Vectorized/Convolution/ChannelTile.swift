@@ -1,3 +1,4 @@
+import CTesseraShims
 import TesseraKernelContract
 
 /// A tile of a channelwise (depthwise) convolution: rows pixels x vectors channel vectors.
@@ -7,10 +8,22 @@ import TesseraKernelContract
 ///
 /// Fields as in ``TileTask``, but j runs over channels of a too; depth and its strides mean nothing here. b holds whole
 /// vectors, a exactly `valid` floats. Registers: rows vectors accumulators + vectors of b + 1 of a; 6 x 2 takes 15.
+/// `ahead` floats from the pixels of the last row of taps lie those that the tile below reads first: they are asked for.
 /// A weight is loaded once for `rows` pixels: rows vectors + vectors loads for as many multiply-adds less `vectors`.
 enum ChannelTile<let rows: Int, let vectors: Int> {
   @inline(never)
   static func run(_ task: TileTask) {
+    if task.ahead > 0, task.uCount > 0 {
+      let next = task.a + ((task.uCount &- 1) &* task.uA &+ task.ahead)
+      for m in 0..<rows {
+        for v in 0..<vectors { tessera_prefetch(next + (m &* task.aRow &+ v &* lanes)) }
+      }
+    }
+    if !task.streams {
+      for m in 0..<rows {
+        for v in 0..<vectors { tessera_prefetch_to_write(task.out + (m &* task.outRow &+ v &* lanes)) }
+      }
+    }
     var acc = RegisterTile<rows, vectors>.start(task)
     let last = task.valid &- (vectors &- 1) &* lanes
     var aOuter = task.a

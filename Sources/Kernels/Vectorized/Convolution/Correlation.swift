@@ -28,6 +28,8 @@ struct Correlation: Sendable {
   // Blocking, chosen by `chooseBlocking`.
   var vectors = 1
   var depthChunk = 0
+  /// Whether the output is too large for the caches to keep and may go past them.
+  var exceedsCaches = false
   var blocksPerTask = 1, imagesPerTask = 1, rowsPerTask = 1, columnsPerTask = 1
 
   var taps: Int { windowHeight * windowWidth }

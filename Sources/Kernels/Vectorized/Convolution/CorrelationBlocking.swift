@@ -7,6 +7,8 @@ extension Correlation {
       * Double(groups * filters)
   }
 
+  private var pixelCount: Int { images * yAxis.outputCount * xAxis.outputCount * yPhases * xPhases }
+
   /// Chooses tile width, depth chunk and the box of a task from the problem, the instruction set and the caches.
   ///
   /// Loops, from the outside: tasks; depth chunks; blocks of output channels; boxes; tiles. A block's weights of one
@@ -15,6 +17,9 @@ extension Correlation {
   /// registers.
   mutating func chooseBlocking(caches: CacheSizes) {
     chooseVectors()
+    // What is read and written once doesn't stay: stores past the caches save reading the lines that they fill.
+    let bytes = pixelCount * (columnInput + columnOutput) * MemoryLayout<Float>.stride
+    exceedsCaches = bytes > caches.level3Bytes && columnOutput % lanes == 0 && filters % lanes == 0
     let room = caches.level2Bytes / 2 / MemoryLayout<Float>.stride
     let pixels = images * yAxis.outputCount * xAxis.outputCount
 

@@ -1,3 +1,4 @@
+import CTesseraShims
 import TesseraKernelContract
 
 /// Outputs that meet the same taps: ranges of images, rows and columns.
@@ -59,6 +60,7 @@ extension Correlation {
       }
       channel &+= channels
     }
+    if exceedsCaches { tessera_stream_fence() }
   }
 
   @inline(__always)
@@ -109,6 +111,9 @@ extension Correlation {
       uB: y.tapStep &* windowWidth &* tapPacked,
       valid: valid, accumulates: channels.lowerBound > 0,
       epilogue: isLast ? Epilogue(operands.activation) : .none)
+    task.streams =
+      exceedsCaches && depthChunk == depth && UInt(bitPattern: operands.output) % 64 == 0
+      && !operands.activation.followsInMemory
     if kind == .product { task.joinLoops() }
     let follow = isLast && operands.activation.followsInMemory
     runTiles(
@@ -138,7 +143,8 @@ extension Correlation {
     }
     task.aRow = inner.1.0
     task.outRow = inner.1.1
-    task.ahead = min(tallest, inner.0) &* task.aRow
+    // A tile reads the pixels behind it next, a channelwise one those below: it has few, and its row is soon over.
+    task.ahead = kind == .product ? min(tallest, inner.0) &* task.aRow : middle.1.0
     let tiles = ceilingQuotient(inner.0, tallest)
     for o in 0..<outer.0 {
       for i in 0..<middle.0 {

@@ -62,7 +62,7 @@ struct DirectWeightGradient: PlannedWeightGradient {
 
   var partialsCount: Int { chunks * geometry.weightCount }
   var name: String {
-    let rows = isChannelwise ? 1 : TileList.maximumRows(vectors: vectors)
+    let rows = isChannelwise ? min(geometry.s, ChannelGradientList.maximumTaps) : TileList.maximumRows(vectors: vectors)
     let kind = isChannelwise ? "depthwise" : "direct"
     return "conv2d.backward-weights.\(kind).f32.\(Kernels.instructionSet.name).\(rows)x\(vectors)"
   }
@@ -260,7 +260,9 @@ extension DirectWeightGradient {
     for r in tapRows {
       let p = outputsInside(
         offset: r &* g.dilationY &- g.padTop, stride: g.strideY, extent: g.h, limits: strip.rows)
-      if mergesTaps {
+      if isChannelwise {
+        accumulateChannels(strip, partial, r, p, asksAhead: r == tapRows.upperBound &- 1)
+      } else if mergesTaps {
         accumulate(strip, partial, r, 0, p, 0..<g.q, rows: g.s &* depth, &pass)
       } else {
         for s in 0..<g.s {
@@ -272,11 +274,58 @@ extension DirectWeightGradient {
     }
   }
 
+  /// A row of taps of a channelwise gradient: several together where all of them are inside the image, then each by itself
+  /// where some aren't.
+  private func accumulateChannels(
+    _ strip: Strip, _ partial: UnsafeMutablePointer<Float>, _ r: Int, _ p: Range<Int>, asksAhead: Bool
+  ) {
+    let g = geometry
+    func columns(_ s: Int, _ limits: Range<Int>) -> Range<Int> {
+      outputsInside(offset: s &* g.dilationX &- g.padLeft, stride: g.strideX, extent: g.w, limits: limits)
+    }
+    var left = ceilingQuotient(g.s, ChannelGradientList.maximumTaps)
+    var s = 0
+    while left > 0 {
+      let taps = (g.s &- s) / left
+      let (first, last) = (columns(s, 0..<g.q), columns(s &+ taps &- 1, 0..<g.q))
+      let lower = max(first.lowerBound, last.lowerBound)
+      let inner = lower..<max(lower, min(first.upperBound, last.upperBound))
+      var tile = self.tile(strip, partial, r, s, p, inner)
+      tile.aRow = g.dilationX &* g.c
+      if asksAhead && left == 1 { (tile.ahead, tile.aheadB) = (strip.next.x, strip.next.dy) }
+      ChannelGradientList.run(taps: taps, vectors: strip.vectors, tile)
+      for tap in s..<s &+ taps {
+        addOuter(strip, partial, r, tap, p, columns(tap, 0..<inner.lowerBound))
+        addOuter(strip, partial, r, tap, p, columns(tap, inner.upperBound..<g.q))
+      }
+      s &+= taps
+      left &-= 1
+    }
+  }
+
+  private func addOuter(
+    _ strip: Strip, _ partial: UnsafeMutablePointer<Float>, _ r: Int, _ s: Int, _ p: Range<Int>, _ q: Range<Int>
+  ) {
+    guard !p.isEmpty, !q.isEmpty else { return }
+    var tile = self.tile(strip, partial, r, s, p, q)
+    tile.accumulates = true
+    ChannelGradientList.run(taps: 1, vectors: strip.vectors, tile)
+  }
+
   /// `rows` rows of dw from tap (r, s) on, over the outputs p and q of a strip.
   private func accumulate(
     _ strip: Strip, _ partial: UnsafeMutablePointer<Float>, _ r: Int, _ s: Int, _ p: Range<Int>, _ q: Range<Int>,
     rows: Int, _ pass: inout Int
   ) {
+    var tile = self.tile(strip, partial, r, s, p, q)
+    tile.joinLoops()
+    runTiles(&tile, strip, rows: rows, &pass)
+  }
+
+  /// What tap (r, s) adds up over the outputs p and q of a strip; the first of its channels.
+  private func tile(
+    _ strip: Strip, _ partial: UnsafeMutablePointer<Float>, _ r: Int, _ s: Int, _ p: Range<Int>, _ q: Range<Int>
+  ) -> TileTask {
     let g = geometry
     let input = strip.input
     let isEmpty = p.isEmpty || q.isEmpty
@@ -286,19 +335,13 @@ extension DirectWeightGradient {
     let firstChannel = isChannelwise ? strip.filters : 0
     let firstInput = isEmpty ? 0 : (row &* input.columns &+ column) &* input.pitch &+ firstChannel
     let firstDelta = isEmpty ? 0 : ((p.lowerBound &- strip.rows.lowerBound) &* g.q &+ q.lowerBound) &* strip.bDepth
-    var tile = TileTask(
+    return TileTask(
       a: input.base + firstInput, b: strip.b + firstDelta,
       out: partial + ((r &* g.s &+ s) &* depth &+ strip.channels.lowerBound) &* g.k,
       bias: nil, aRow: 1, aDepth: g.strideX &* input.pitch, bDepth: strip.bDepth, outRow: g.k,
       depth: q.count, tCount: isEmpty ? 0 : p.count, tA: g.strideY &* input.columns &* input.pitch, tB: g.q &* strip.bDepth,
       uCount: isEmpty ? 0 : strip.images, uA: input.rowsPerImage &* input.columns &* input.pitch,
       uB: strip.rows.count &* g.q &* strip.bDepth, valid: strip.valid, accumulates: strip.accumulates, epilogue: .none)
-    tile.joinLoops()
-    if isChannelwise {
-      ChannelGradientList.run(vectors: strip.vectors, tile)
-    } else {
-      runTiles(&tile, strip, rows: rows, &pass)
-    }
   }
 
   /// Each pass over the strip asks for one line a pixel of the next strip, until it has asked for all: else its first pass

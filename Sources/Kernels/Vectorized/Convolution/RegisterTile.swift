@@ -88,6 +88,8 @@ struct TileTask {
   var ahead = 0
   /// The same for b.
   var aheadB = 0
+  /// Whether out is larger than the caches and goes to memory past them. Only with whole vectors at aligned addresses.
+  var streams = false
 
   /// Joins loops whose steps continue each other, so that the innermost one is as long as possible: neighbouring taps
   /// of a dense window are one run of memory in x and in the packed weights.
@@ -111,8 +113,10 @@ enum RegisterTile<let rows: Int, let vectors: Int> {
   @inline(never)
   static func run(_ task: TileTask) {
     // A store that waits for its line holds up all behind it: the lines come while the products are computed.
-    for m in 0..<rows {
-      for v in 0..<vectors { tessera_prefetch_to_write(task.out + (m &* task.outRow &+ v &* lanes)) }
+    if !task.streams {
+      for m in 0..<rows {
+        for v in 0..<vectors { tessera_prefetch_to_write(task.out + (m &* task.outRow &+ v &* lanes)) }
+      }
     }
     var acc = start(task)
     var aOuter = task.a
@@ -178,6 +182,12 @@ enum RegisterTile<let rows: Int, let vectors: Int> {
           acc[unchecked: m][unchecked: v] = Epilogue.leakyRelu(slope).apply(acc[unchecked: m][unchecked: v])
         }
       }
+    }
+    if task.streams {
+      for m in 0..<rows {
+        for v in 0..<vectors { stream(acc[unchecked: m][unchecked: v], task.out + (m &* task.outRow &+ v &* lanes)) }
+      }
+      return
     }
     let end = (vectors &- 1) &* lanes
     let last = task.valid &- end
