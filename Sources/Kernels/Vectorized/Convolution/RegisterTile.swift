@@ -112,10 +112,12 @@ enum RegisterTile<let rows: Int, let vectors: Int> {
 
   @inline(never)
   static func run(_ task: TileTask) {
-    // A store that waits for its line holds up all behind it: the lines come while the products are computed.
+    // A store that waits for its line holds up all behind it: the lines come while the products are computed. What is
+    // added to is read at once, so the lines behind it are asked for.
     if !task.streams {
+      let out = task.accumulates ? task.out + rows &* task.outRow : task.out
       for m in 0..<rows {
-        for v in 0..<vectors { tessera_prefetch_to_write(task.out + (m &* task.outRow &+ v &* lanes)) }
+        for v in 0..<vectors { tessera_prefetch_to_write(out + (m &* task.outRow &+ v &* lanes)) }
       }
     }
     var acc = start(task)

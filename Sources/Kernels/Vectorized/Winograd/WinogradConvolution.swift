@@ -115,6 +115,9 @@ struct WinogradConvolution: PlannedConvolution {
       var left = chunks
       while left > 0 {
         let rows = remaining / left
+        // Each pass over the panel asks for one line a row of the next point's, which comes from level 3 or memory.
+        let pass = chunks &- left
+        task.aheadB = pass < blockVectors ? panelStep &+ pass &* lanes : 0
         TileList.run(rows: rows, vectors: blockVectors, task)
         task.a += rows &* paddedChannels
         task.out += rows &* blockWidth

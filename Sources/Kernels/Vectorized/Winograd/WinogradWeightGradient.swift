@@ -119,6 +119,10 @@ struct WinogradWeightGradient: PlannedWeightGradient {
       var left = chunks
       while left > 0 {
         let rows = remaining / left
+        // Each pass asks for one line a tile of the next point's operands.
+        let line = (chunks &- left) &* 16
+        task.ahead = line < channels ? inputStep &+ line &- (channels &- remaining) : 0
+        task.aheadB = line < filters ? gradientStep &+ line : 0
         TileList.run(rows: rows, vectors: blockVectors, task)
         task.a += rows
         task.out += rows &* width
