@@ -7,7 +7,9 @@ extension Kernels {
     let isForward = pass == .forward
     switch chosenAlgorithm(pass, geometry, settings) {
     case .winograd:
-      return isForward ? WinogradConvolution(forward: geometry) : WinogradConvolution(backwardData: geometry)
+      return isForward
+        ? WinogradConvolution(forward: geometry, caches: settings.caches)
+        : WinogradConvolution(backwardData: geometry, caches: settings.caches)
     case .pixelBlock: return PixelBlockConvolution(geometry, caches: settings.caches)
     case .direct, .im2col:
       return isForward

@@ -1,3 +1,4 @@
+import CTesseraShims
 import TesseraKernelContract
 
 /// Where the elements of the weights, or of a matrix b, lie before they are packed.
@@ -88,7 +89,11 @@ func transposePanel(
       let corner = source + (o &* step &+ d)
       var square = VectorSquare { _ in .zero }
       if rows == lanes, columns == lanes {
-        for i in 0..<lanes { square[unchecked: i] = load(corner + i &* step) }
+        for i in 0..<lanes {
+          square[unchecked: i] = load(corner + i &* step)
+          // The lines behind are read next, too far from each other for the hardware to foresee.
+          tessera_prefetch(corner + (i &* step &+ lanes))
+        }
       } else {
         for i in 0..<rows { square[unchecked: i] = loadFirst(columns, corner + i &* step) }
       }

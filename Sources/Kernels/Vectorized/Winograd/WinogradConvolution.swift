@@ -1,3 +1,4 @@
+import CTesseraShims
 import TesseraKernelContract
 
 /// Forward or backward-data as F(4x4, 3x3), fused: a task transforms a group of tiles, multiplies it by the transformed
@@ -14,6 +15,8 @@ struct WinogradConvolution: PlannedConvolution {
   private let source: WeightLayout
   let vectors: Int
   let tilesPerTask: Int, blocksPerTask: Int
+  /// Whether U, four times the weights, is too large for the caches to keep until it is read.
+  private let exceedsCaches: Bool
 
   private var width: Int { vectors * lanes }
   private var blocks: Int { ceilingQuotient(filters, width) }
@@ -26,19 +29,21 @@ struct WinogradConvolution: PlannedConvolution {
   /// Floats from one point of a block's panel to the next.
   private func panelStep(_ blockWidth: Int) -> Int { channels * blockWidth + Self.line }
 
-  init(forward g: ConvolutionGeometry) {
+  init(forward g: ConvolutionGeometry, caches: CacheSizes) {
     self.init(
       "forward", WinogradTiles(forward: g), channels: g.c, filters: g.k,
-      WeightLayout(tapStride: g.c * g.k, depthStride: g.k, filterStride: 1))
+      WeightLayout(tapStride: g.c * g.k, depthStride: g.k, filterStride: 1), caches)
   }
 
-  init(backwardData g: ConvolutionGeometry) {
+  init(backwardData g: ConvolutionGeometry, caches: CacheSizes) {
     self.init(
       "backward-data", WinogradTiles(backwardData: g), channels: g.k, filters: g.c,
-      WeightLayout(rotated: true, tapStride: g.c * g.k, depthStride: 1, filterStride: g.k))
+      WeightLayout(rotated: true, tapStride: g.c * g.k, depthStride: 1, filterStride: g.k), caches)
   }
 
-  private init(_ pass: String, _ tiles: WinogradTiles, channels: Int, filters: Int, _ source: WeightLayout) {
+  private init(
+    _ pass: String, _ tiles: WinogradTiles, channels: Int, filters: Int, _ source: WeightLayout, _ caches: CacheSizes
+  ) {
     (self.tiles, self.channels, self.filters, self.source) = (tiles, channels, filters, source)
     // Four of the tallest tiles of the widest kind: enough rows for a panel of U that comes from level 3.
     let group = 4 * TileList.maximumRows(vectors: TileList.maximumVectors)
@@ -52,6 +57,8 @@ struct WinogradConvolution: PlannedConvolution {
     let blocks = ceilingQuotient(filters, vectors * lanes)
     let wanted = ceilingQuotient(128, max(1, ceilingQuotient(tiles.count, tilesPerTask)))
     blocksPerTask = evenShare(blocks, at: ceilingQuotient(blocks, wanted))
+    let weights = Winograd.points * channels * filters * MemoryLayout<Float>.stride
+    exceedsCaches = 4 * weights > caches.level3Bytes
     name =
       "conv2d.\(pass).winograd4x4.f32.\(Kernels.instructionSet.name).\(TileList.maximumRows(vectors: vectors))x\(vectors)"
   }
@@ -179,37 +186,43 @@ struct WinogradConvolution: PlannedConvolution {
     Winograd.points * (channels * ceilingQuotient(filters, lanes) * lanes + blocks * Self.line)
   }
   var packTaskCount: Int { ceilingQuotient(blocks * depthUnits, unitsPerTask) }
-  /// The 3 x 3 weights of a unit, a vector of filters after the other.
-  var packScratchCount: Int { 9 * unitDepth * width }
+  /// The 3 x 3 weights of a unit's depths and one vector of filters, which level 1 holds.
+  var packScratchCount: Int { 9 * unitDepth * lanes }
 
   func pack(
     tasks: Range<Int>, weights: UnsafePointer<Float>, packed: UnsafeMutablePointer<Float>,
     scratch: UnsafeMutablePointer<Float>
   ) {
+    let streams = exceedsCaches && UInt(bitPattern: packed) % 64 == 0
     for unit in tasks.lowerBound &* unitsPerTask..<min(tasks.upperBound &* unitsPerTask, blocks &* depthUnits) {
-      pack(block: unit / depthUnits, firstDepth: unit % depthUnits &* unitDepth, weights, packed, scratch)
+      pack(
+        block: unit / depthUnits, firstDepth: unit % depthUnits &* unitDepth, weights, packed, scratch, streams: streams)
     }
+    if streams { tessera_stream_fence() }
   }
 
   private func pack(
     block: Int, firstDepth: Int, _ weights: UnsafePointer<Float>, _ packed: UnsafeMutablePointer<Float>,
-    _ scratch: UnsafeMutablePointer<Float>
+    _ scratch: UnsafeMutablePointer<Float>, streams: Bool
   ) {
     let depth = min(unitDepth, channels &- firstDepth)
-    let firstFilter = block &* width
-    let valid = min(width, filters &- firstFilter)
     let blockWidth = blockWidth(block)
-    for tap in 0..<9 {
-      source.copyPanel(
-        weights, group: 0, tap: tap, taps: 9, firstDepth: firstDepth, depth: depth, firstFilter: firstFilter,
-        valid: valid, scratch + tap &* depth &* blockWidth)
-    }
-    let tapStep = depth &* blockWidth
     let pointStep = panelStep(blockWidth)
     let target = packed + (block &* Winograd.points &* panelStep(width) &+ firstDepth &* blockWidth)
-    for i in 0..<depth &* blockWidth / lanes {
-      Winograd.transformWeights(
-        scratch + i &* lanes, tapStep: tapStep, target + i &* lanes, step: pointStep)
+    let tapStep = depth &* lanes
+    var k = 0
+    while k < blockWidth {
+      let firstFilter = block &* width &+ k
+      for tap in 0..<9 {
+        source.copyPanel(
+          weights, group: 0, tap: tap, taps: 9, firstDepth: firstDepth, depth: depth, firstFilter: firstFilter,
+          valid: min(lanes, filters &- firstFilter), scratch + tap &* tapStep)
+      }
+      for d in 0..<depth {
+        Winograd.transformWeights(
+          scratch + d &* lanes, tapStep: tapStep, target + (d &* blockWidth &+ k), step: pointStep, streams: streams)
+      }
+      k &+= lanes
     }
   }
 }

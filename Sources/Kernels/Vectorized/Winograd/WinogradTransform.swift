@@ -116,20 +116,26 @@ enum Winograd {
   /// The next calls write behind `target`: 36 streams are more than the hardware follows, and a store that waits for its
   /// line from level 3 holds up all behind it.
   @inline(__always)
-  private static func storePoint(_ value: Vector, _ target: Target) {
-    store(value, target)
-    tessera_prefetch_to_write(target + 4 &* lanes)
+  private static func storePoint(_ value: Vector, _ target: Target, _ streams: Bool) {
+    if streams {
+      stream(value, target)
+    } else {
+      store(value, target)
+      tessera_prefetch_to_write(target + 4 &* lanes)
+    }
   }
 
   @inline(__always)
-  private static func storeRow(_ row: Int, _ v: Six, _ target: Target, _ step: Int) {
+  private static func storeRow(
+    _ row: Int, _ v: Six, _ target: Target, _ step: Int, streams: Bool = false
+  ) {
     let target = target + row &* 6 &* step
-    storePoint(v.0, target)
-    storePoint(v.1, target + step)
-    storePoint(v.2, target + 2 &* step)
-    storePoint(v.3, target + 3 &* step)
-    storePoint(v.4, target + 4 &* step)
-    storePoint(v.5, target + 5 &* step)
+    storePoint(v.0, target, streams)
+    storePoint(v.1, target + step, streams)
+    storePoint(v.2, target + 2 &* step, streams)
+    storePoint(v.3, target + 3 &* step, streams)
+    storePoint(v.4, target + 4 &* step, streams)
+    storePoint(v.5, target + 5 &* step, streams)
   }
 
   @inline(__always)
@@ -220,18 +226,32 @@ enum Winograd {
     weights((load(g), load(g + 3 &* tapStep), load(g + 6 &* tapStep)))
   }
 
-  /// target[i step] = (G g G^T)[i] for one vector of 3 x 3 weights g, `tapStep` apart.
-  @inline(never)
-  static func transformWeights(_ g: UnsafePointer<Float>, tapStep: Int, _ target: Target, step: Int) {
+  @inline(__always)
+  private static func transformWeights(
+    _ g: UnsafePointer<Float>, _ tapStep: Int, _ target: Target, _ step: Int, streams: Bool
+  ) {
     let (c0, c1, c2) = (
       weightColumn(g, tapStep), weightColumn(g + tapStep, tapStep), weightColumn(g + 2 &* tapStep, tapStep)
     )
-    storeRow(0, weights((c0.0, c1.0, c2.0)), target, step)
-    storeRow(1, weights((c0.1, c1.1, c2.1)), target, step)
-    storeRow(2, weights((c0.2, c1.2, c2.2)), target, step)
-    storeRow(3, weights((c0.3, c1.3, c2.3)), target, step)
-    storeRow(4, weights((c0.4, c1.4, c2.4)), target, step)
-    storeRow(5, weights((c0.5, c1.5, c2.5)), target, step)
+    storeRow(0, weights((c0.0, c1.0, c2.0)), target, step, streams: streams)
+    storeRow(1, weights((c0.1, c1.1, c2.1)), target, step, streams: streams)
+    storeRow(2, weights((c0.2, c1.2, c2.2)), target, step, streams: streams)
+    storeRow(3, weights((c0.3, c1.3, c2.3)), target, step, streams: streams)
+    storeRow(4, weights((c0.4, c1.4, c2.4)), target, step, streams: streams)
+    storeRow(5, weights((c0.5, c1.5, c2.5)), target, step, streams: streams)
+  }
+
+  /// target[i step] = (G g G^T)[i] for one vector of 3 x 3 weights g, `tapStep` apart.
+  /// - Parameter streams: whether the results go past the caches, as ``stream(_:_:)`` demands.
+  @inline(never)
+  static func transformWeights(
+    _ g: UnsafePointer<Float>, tapStep: Int, _ target: Target, step: Int, streams: Bool
+  ) {
+    if streams {
+      transformWeights(g, tapStep, target, step, streams: true)
+    } else {
+      transformWeights(g, tapStep, target, step, streams: false)
+    }
   }
 
   @inline(__always)
