@@ -3,7 +3,9 @@
 struct TilePixels {
   /// The largest tile.
   private static var most: Int { Winograd.points }
-  private static var floatsOfTable: Int { most * MemoryLayout<UnsafePointer<Float>>.stride / MemoryLayout<Float>.stride }
+  private static var floatsOfTable: Int {
+    most * MemoryLayout<UnsafePointer<Float>>.stride / MemoryLayout<Float>.stride
+  }
 
   /// Floats of scratch for images of so many channels.
   static func scratchCount(channels: Int) -> Int { 2 * floatsOfTable + most * lanes + paddedCount(channels) }
