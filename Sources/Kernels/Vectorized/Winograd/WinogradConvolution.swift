@@ -103,24 +103,14 @@ struct WinogradConvolution: PlannedConvolution {
   ) {
     let blockWidth = blockWidth(block)
     let blockVectors = blockWidth / lanes
-    let chunks = ceilingQuotient(count, TileList.maximumRows(vectors: blockVectors))
     let panel = packed + block &* Winograd.points &* panelStep(width)
     let panelStep = panelStep(blockWidth)
     for point in 0..<Winograd.points {
-      var task = TileTask(
+      let tile = TileTask(
         a: v + point &* inputStep, b: panel + point &* panelStep, out: m + point &* productStep, bias: nil,
         aRow: paddedChannels, aDepth: 1, bDepth: blockWidth, outRow: blockWidth, depth: channels, tCount: 1, tA: 0,
         tB: 0, uCount: 1, uA: 0, uB: 0, valid: blockWidth, accumulates: false, epilogue: .none)
-      var remaining = count
-      var left = chunks
-      while left > 0 {
-        let rows = remaining / left
-        TileList.run(rows: rows, vectors: blockVectors, task)
-        task.a += rows &* paddedChannels
-        task.out += rows &* blockWidth
-        remaining &-= rows
-        left &-= 1
-      }
+      tile.runColumn(rows: count, vectors: blockVectors)
     }
   }
 

@@ -109,22 +109,12 @@ struct WinogradWeightGradient: PlannedWeightGradient {
     _ partial: UnsafeMutablePointer<Float>, accumulates: Bool
   ) {
     let blockVectors = ceilingQuotient(filters, lanes)
-    let chunks = ceilingQuotient(channels, TileList.maximumRows(vectors: blockVectors))
     for point in 0..<Winograd.points {
-      var task = TileTask(
+      let tile = TileTask(
         a: v + point &* inputStep, b: d + point &* gradientStep, out: partial + point &* productStep, bias: nil,
         aRow: 1, aDepth: paddedChannels, bDepth: width, outRow: width, depth: count, tCount: 1, tA: 0, tB: 0,
         uCount: 1, uA: 0, uB: 0, valid: blockVectors &* lanes, accumulates: accumulates, epilogue: .none)
-      var remaining = channels
-      var left = chunks
-      while left > 0 {
-        let rows = remaining / left
-        TileList.run(rows: rows, vectors: blockVectors, task)
-        task.a += rows
-        task.out += rows &* width
-        remaining &-= rows
-        left &-= 1
-      }
+      tile.runColumn(rows: channels, vectors: blockVectors)
     }
   }
 
