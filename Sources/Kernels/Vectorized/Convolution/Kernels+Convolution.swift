@@ -9,7 +9,8 @@ extension Kernels {
     case .winograd:
       return isForward ? WinogradConvolution(forward: geometry) : WinogradConvolution(backwardData: geometry)
     case .pixelBlock: return PixelBlockConvolution(geometry, caches: settings.caches)
-    case .direct, .im2col:
+    case .im2col: return isForward ? Im2colConvolution(forward: geometry) : Im2colConvolution(backwardData: geometry)
+    case .direct:
       return isForward
         ? DirectConvolution(forward: geometry, caches: settings.caches)
         : DirectConvolution(backwardData: geometry, caches: settings.caches)
@@ -21,7 +22,8 @@ extension Kernels {
   {
     switch chosenAlgorithm(.backwardWeights, geometry, settings) {
     case .winograd: return WinogradWeightGradient(geometry)
-    case .direct, .im2col, .pixelBlock: return DirectWeightGradient(geometry, caches: settings.caches)
+    case .im2col: return Im2colWeightGradient(geometry)
+    case .direct, .pixelBlock: return DirectWeightGradient(geometry, caches: settings.caches)
     }
   }
 }
