@@ -48,7 +48,7 @@ struct Im2colConvolution: PlannedConvolution {
     let tallest = TileList.maximumRows(vectors: vectors)
     let target = min(max(flops / 128, Double(lanes * 30_000)), Double(lanes * 400_000))
     let windowFlops = 2 * Double(patches.depth * packing.width)
-    let most = max(8 * tallest, Patches.room / patches.depth)
+    let most = max(8 * tallest, min(Patches.room / patches.depth, patches.windowsTogether))
     windowsPerTask = evenShare(rows, at: min(most, max(2 * tallest, Int(target / windowFlops))))
     let blocks = max(1, Int(target / (windowFlops * Double(windowsPerTask))))
     blocksPerTask = evenShare(packing.blocks, at: blocks)
@@ -67,10 +67,10 @@ struct Im2colConvolution: PlannedConvolution {
   }
 
   private func run(task: Int, _ operands: ConvolutionOperands, _ scratch: UnsafeMutablePointer<Float>) {
-    let firstWindow = task % windowChunks &* windowsPerTask
+    let group = task % packing.groups
+    let firstWindow = task / packing.groups % windowChunks &* windowsPerTask
     let windows = firstWindow..<min(patches.count, firstWindow &+ windowsPerTask)
-    let firstBlock = task / windowChunks % blockChunks &* blocksPerTask
-    let group = task / windowChunks / blockChunks
+    let firstBlock = task / packing.groups / windowChunks &* blocksPerTask
 
     let step = Patches.rowStep(depth: depthPerStep)
     var first = 0

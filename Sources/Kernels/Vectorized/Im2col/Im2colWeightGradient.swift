@@ -37,7 +37,8 @@ struct Im2colWeightGradient: PlannedWeightGradient {
     let target = min(max(g.flops / 128, Double(lanes * 30_000)), Double(lanes * 400_000))
     let others =
       g.groups * ceilingQuotient(g.filtersPerGroup, vectors * lanes) * ceilingQuotient(patches.depth, elementsPerTask)
-    let wanted = ceilingQuotient(max(1, Int(g.flops / target)), others)
+    let together = g.groups > 1 ? ceilingQuotient(patches.count, patches.windowsTogether) : 1
+    let wanted = max(together, ceilingQuotient(Int(g.flops / target), others))
     let chunks = max(1, min(wanted, strips, PartialSums.mostChunks(count: g.weightCount)))
     stripsPerChunk = evenShare(strips, at: ceilingQuotient(strips, chunks))
   }

@@ -62,6 +62,10 @@ struct Patches: Sendable {
   /// Floats that a task may spend on its part of the matrix: 100 KiB, which leaves level 2 to the other factor.
   static var room: Int { 25 << 10 }
 
+  /// Windows whose pixels, some 200 KiB, stay in level 2 while the tasks of one group after the other take their channels
+  /// from them.
+  var windowsTogether: Int { max(1, 2 * Self.room / pixelStep) }
+
   /// Distance of the rows of a part of the matrix, in floats: an odd number of lines, so that rows fall into different
   /// sets of level 1, except where they are so short that padding would cost more.
   static func rowStep(depth: Int) -> Int { depth < 64 ? depth : (ceilingQuotient(depth, 16) | 1) * 16 }
