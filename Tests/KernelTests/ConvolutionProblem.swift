@@ -96,7 +96,8 @@ struct ConvolutionProblem {
 }
 
 extension GuardedBuffer<Float> {
-  fileprivate var largest: Double { doubles.reduce(0) { max($0, abs($1)) } }
+  /// The largest magnitude.
+  var largest: Double { doubles.reduce(0) { max($0, abs($1)) } }
 }
 
 private func activated(_ activation: Activation, _ z: Double) -> Double {

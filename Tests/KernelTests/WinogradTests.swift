@@ -52,20 +52,29 @@ private func generatedGeometries(rounds: Int, seed: UInt64, maximumFlops: Double
       let (x, w) = (GuardedBuffer(NormalProblem.x), GuardedBuffer(NormalProblem.w))
       let dy = GuardedBuffer(NormalProblem.dy)
       let forward = kernels.plan(.forward, g, settings)
-      expect(convolve(forward, input: x, weights: w, bias: nil, count: g.yCount), NormalProblem.y, forward.name)
+      expect(
+        convolve(forward, input: x, weights: w, bias: nil, count: g.yCount), NormalProblem.y, .forward, forward.name,
+        operands: x, w)
       let data = kernels.plan(.backwardData, g, settings)
-      expect(convolve(data, input: dy, weights: w, bias: nil, count: g.xCount), NormalProblem.dx, data.name)
+      expect(
+        convolve(data, input: dy, weights: w, bias: nil, count: g.xCount), NormalProblem.dx, .backwardData, data.name,
+        operands: dy, w)
       let weights = kernels.weightGradientPlan(g, settings)
-      expect(weightGradient(weights, x: x, dy: dy, g), NormalProblem.dw, weights.name)
+      expect(
+        weightGradient(weights, x: x, dy: dy, g), NormalProblem.dw, .backwardWeights, weights.name, operands: x, dy)
     }
   }
 
-  private func expect(_ actual: GuardedBuffer<Float>, _ expected: [Double], _ name: String) {
+  private func expect(
+    _ actual: GuardedBuffer<Float>, _ expected: [Double], _ pass: ConvolutionPass, _ name: String,
+    operands first: GuardedBuffer<Float>, _ second: GuardedBuffer<Float>
+  ) {
     let largest = expected.reduce(0) { max($0, abs($1)) }
     expectClose(actual.values, expected, name) { _ in 1e-4 * largest }
     guard isMeasuring else { return }
     let error = zip(actual.values, expected).reduce(0) { max($0, abs(Double($1.0) - $1.1)) }
-    print("\(name): off by \(error / largest) of the largest result")
+    let bound = WinogradBound.bound(pass, NormalProblem.geometry, largest: first.largest * second.largest)
+    print("\(name): off by \(error / largest) of the largest result, \(error / bound) of the bound")
   }
 
   /// Unit-normal operands and their exact results, once for all instruction sets.
