@@ -42,6 +42,12 @@ private func generatedGeometries(rounds: Int, seed: UInt64, maximumFlops: Double
     if isMeasuring { print("\(set): at most \(share) of the bound") }
   }
 
+  /// The numbers that ``WinogradBound`` states are those of its matrices.
+  @Test func amplification() {
+    #expect(WinogradBound.amplification.rounded() == 752)
+    #expect(WinogradBound.gradientAmplification.rounded() == 1096)
+  }
+
   /// What is promised of `fast`, where sums are long: 512 channels, filters and pixels.
   @Test(arguments: KernelCatalogue.supported)
   func promiseOfFast(_ set: InstructionSet) throws {
