@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Two things that the compiler may get wrong silently, checked in a release build:
+# Three things that the compiler may get wrong silently, checked in a release build:
 # 1. A weak symbol that several objects define is linked once, from the object that comes first. What lesser processors run
 #    too must not have come from an object that was built for AVX2 or AVX-512.
 # 2. The innermost loops of the register tiles keep their accumulators in registers: no vector goes to the stack.
+# 3. Winograd's transforms, straight code on some 20 vectors at a time, work on whole ones and keep them in registers.
 # Usage: check-disassembly.sh .build/release
 set -euo pipefail
 build=$1
@@ -68,4 +69,34 @@ objdump -d --no-show-raw-insn "$build/engine-bench" | awk '
   END {
     print "disassembly: " loops + 0 " hot loops of register tiles, " bad + 0 " that use the stack"
     exit (loops == 0 || bad > 0)
+  }'
+
+# --- 3. Winograd's transforms ----------------------------------------------------------------------------------------
+# An operation on xmm is a vector that was cut up. Of AVX-512's vector instructions, 150 to 280 a transform, an eighth may use
+# the stack (20 of 219 do in the worst); AVX2 has too few registers for the vectors of a transform, so that it only has to work
+# on whole ones.
+objdump -d --no-show-raw-insn "$build/engine-bench" | awk '
+  BEGIN { expected = split("transformInput transformOutput transformWeights transformOutputGradient transformWeightGradient", names, " ") }
+  function check(   i) {
+    # A symbol has the number of letters before the name, and an underscore behind it.
+    for (i = 1; i <= expected; i++) if (symbol ~ length(names[i]) names[i] "_") found[isa, names[i]] = 1
+    if (quarters > 0) { bad++; print "quarters of vectors: " symbol " " quarters " operations" > "/dev/stderr" }
+    if (isa == 512 && stack * 8 > vectors) {
+      bad++; print "spills: " symbol " " vectors " vector instructions, " stack " stack accesses" > "/dev/stderr"
+    }
+  }
+  /^[0-9a-f]+ <.*X86AVX(2|512).*Winograd.*[0-9]transform[A-Za-z]+_.*>:$/ {
+    symbol = $2; isa = symbol ~ /X86AVX512/ ? 512 : 2; inside = 1; vectors = 0; stack = 0; quarters = 0; next
+  }
+  /^$/ { if (inside) check(); inside = 0 }
+  inside && /\tv[a-z]/ {
+    vectors++
+    if (/\(%r[sb]p\)/) stack++
+    if (/%xmm/ && /\tv(add|sub|mul|max|fm|fnm)[0-9a-z]*ps/) quarters++
+  }
+  END {
+    if (inside) check()
+    for (key in found) count++
+    print "disassembly: " count + 0 " of " 2 * expected " transforms, " bad + 0 " with quarters of vectors or on the stack"
+    exit (count != 2 * expected || bad > 0)
   }'

@@ -23,18 +23,9 @@ struct BoundedSums {
   }
 }
 
-/// How much larger than the bound of the direct sum Winograd's error may be. F(4x4, 3x3) at 0, +-3/4, +-3/2 and infinity
-/// has |A^T| |B^T| |G| amplify the terms' magnitudes by up to 35 a direction for those of a tile's own products; measured
-/// maxima stay below a tenth of this.
-let winogradFactor = 64.0
-
-/// Expects every element within the bound of its sum, or `scale` times the largest bound where that isn't 1: a fast
-/// algorithm mixes the terms of neighbouring sums.
-func expectClose(
-  _ actual: GuardedBuffer<Float>, _ expected: BoundedSums, _ what: @autoclosure () -> String, scale: Double = 1
-) {
-  let largest = (expected.tolerances.max() ?? 0) * scale
-  expectClose(actual.values, expected.sums, what()) { scale == 1 ? expected.tolerances[$0] : largest }
+/// Expects every element within the bound of its sum.
+func expectClose(_ actual: GuardedBuffer<Float>, _ expected: BoundedSums, _ what: @autoclosure () -> String) {
+  expectClose(actual.values, expected.sums, what()) { expected.tolerances[$0] }
 }
 
 /// Runs tasks from the last to the first one by one, then all at once: results must be the same bits.

@@ -2,7 +2,7 @@ import TesseraKernels
 import Testing
 
 /// Geometries from small primes and the neighbours of tile sizes, so that every remainder occurs.
-private func generatedGeometries(count: Int, seed: UInt64, maximumFlops: Double) -> [ConvolutionGeometry] {
+func generatedGeometries(count: Int, seed: UInt64, maximumFlops: Double) -> [ConvolutionGeometry] {
   var random = PhiloxGenerator(seed: seed)
   var result: [ConvolutionGeometry] = []
   while result.count < count {
@@ -58,9 +58,11 @@ private let chosenGeometries = [
 ]
 
 /// Level 2 so small that sums are cut into chunks and weights into blocks, and one that holds everything.
-private let cacheSizes = [
+let cacheSizes = [
   CacheSizes(level1Bytes: 1 << 10, level2Bytes: 24 << 10, level3Bytes: 1 << 20), CacheSizes.typical,
 ]
+
+let allActivations: [Activation] = [.identity, .relu, .leakyRelu(slope: 0.25), .sigmoid, .tanh]
 
 @Suite struct ConvolutionTests {
   @Test(arguments: KernelCatalogue.supported)
@@ -92,84 +94,23 @@ private let cacheSizes = [
     #expect(dw.values.allSatisfy { $0 == 0 })
   }
 
-  /// Activations are applied to what identity gives, whether in registers or in memory. None stretches distances; 2e-6
-  /// is what the activation itself may be wrong by.
   @Test(arguments: KernelCatalogue.supported)
   func activations(_ set: InstructionSet) throws {
     let kernels = try kernels(of: set)
-    let g = ConvolutionGeometry(
-      n: 2, h: 9, w: 9, c: 5, k: 37, r: 3, s: 3, padTop: 2, padLeft: 1, padBottom: 1, padRight: 1)
-    var random = PhiloxGenerator(seed: 7)
-    let (x, w, bias) = (random.buffer(g.xCount), random.buffer(g.weightCount), random.buffer(g.k))
-    let bounds = forward(g, x, w, bias)
-    let plan = kernels.plan(.forward, g, ConvolutionSettings(caches: .typical))
-    for activation: Activation in [.relu, .leakyRelu(slope: 0.25), .sigmoid, .tanh] {
-      var expected = [Double](repeating: 0, count: g.yCount)
-      Reference.convolutionForward(
-        g, x: x.doubles, w: w.doubles, bias: bias.doubles, activation: activation, y: &expected)
-      let y = convolve(plan, input: x, weights: w, bias: bias, activation: activation, count: g.yCount)
-      expectClose(y.values, expected, "\(activation) \(set)") { bounds.tolerances[$0] + 2e-6 }
+    let problem = ConvolutionProblem(
+      ConvolutionGeometry(
+        n: 2, h: 9, w: 9, c: 5, k: 37, r: 3, s: 3, padTop: 2, padLeft: 1, padBottom: 1, padRight: 1))
+    for algorithm in ConvolutionAlgorithm.allCases {
+      problem.check(kernels, ConvolutionSettings(caches: .typical), algorithm, activations: allActivations)
     }
   }
 
   private func check(_ kernels: any KernelSet.Type, _ g: ConvolutionGeometry) {
-    var random = PhiloxGenerator(seed: UInt64(g.xCount * 31 + g.weightCount))
-    let (x, w, bias) = (random.buffer(g.xCount), random.buffer(g.weightCount), random.buffer(g.k))
-    let dy = random.buffer(g.yCount)
-    let y = forward(g, x, w, bias)
-    let dx = BoundedSums(count: g.xCount) { operand, dx in
-      Reference.convolutionBackwardData(
-        g, dy: operand(dy), w: operand(w), bias: nil, activation: .identity, dx: &dx)
-    }
-    let dw = BoundedSums(count: g.weightCount) { operand, dw in
-      Reference.convolutionBackwardWeights(g, x: operand(x), dy: operand(dy), dw: &dw)
-    }
+    let problem = ConvolutionProblem(g)
     for caches in cacheSizes {
       for algorithm in ConvolutionAlgorithm.allCases {
-        let settings = ConvolutionSettings(caches: caches, algorithm: algorithm)
-        let scale = algorithm == .winograd ? winogradFactor : 1
-        if kernels.refusal(algorithm, .forward, g, numerics: .fast) == nil {
-          let plan = kernels.plan(.forward, g, settings)
-          expectClose(
-            convolve(plan, input: x, weights: w, bias: bias, count: g.yCount), y, "\(plan.name) of \(g)", scale: scale)
-        }
-        if kernels.refusal(algorithm, .backwardData, g, numerics: .fast) == nil {
-          let plan = kernels.plan(.backwardData, g, settings)
-          expectClose(
-            convolve(plan, input: dy, weights: w, bias: nil, count: g.xCount), dx, "\(plan.name) of \(g)", scale: scale)
-        }
-        if kernels.refusal(algorithm, .backwardWeights, g, numerics: .fast) == nil {
-          let plan = kernels.weightGradientPlan(g, settings)
-          checkWeightGradient(plan, g, x: x, dy: dy, expected: dw, scale: scale)
-        }
+        problem.check(kernels, ConvolutionSettings(caches: caches), algorithm)
       }
     }
-  }
-
-  private func forward(
-    _ g: ConvolutionGeometry, _ x: GuardedBuffer<Float>, _ w: GuardedBuffer<Float>, _ bias: GuardedBuffer<Float>
-  ) -> BoundedSums {
-    BoundedSums(count: g.yCount) { operand, y in
-      Reference.convolutionForward(
-        g, x: operand(x), w: operand(w), bias: operand(bias), activation: .identity, y: &y)
-    }
-  }
-
-  private func checkWeightGradient(
-    _ plan: any PlannedWeightGradient, _ g: ConvolutionGeometry, x: GuardedBuffer<Float>, dy: GuardedBuffer<Float>,
-    expected: BoundedSums, scale: Double
-  ) {
-    let partials = GuardedBuffer<Float>.poisoned(plan.partialsCount)
-    let scratch = GuardedBuffer<Float>.poisoned(plan.scratchCount)
-    #expect(plan.partialsCount * 4 <= max(32 << 20, 8 * g.weightCount * 4))
-    expectIndependentTasks(plan.taskCount, result: partials, "\(plan.name) of \(g)") {
-      plan.accumulate(
-        tasks: $0, x: x.pointer, dy: dy.pointer, partials: partials.pointer, scratch: scratch.pointer)
-    }
-    let dw = GuardedBuffer<Float>.poisoned(g.weightCount)
-    expectIndependentTasks(plan.reduceTaskCount, result: dw, "\(plan.name) of \(g)") {
-      plan.reduce(tasks: $0, partials: partials.pointer, dw: dw.pointer)
-    }
-    expectClose(dw, expected, "\(plan.name) of \(g)", scale: scale)
   }
 }

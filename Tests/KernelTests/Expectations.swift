@@ -5,6 +5,9 @@ import Testing
 /// Sweeps are cut short where the environment asks for it: under sanitizers everything takes ten times as long.
 let isShort = ProcessInfo.processInfo.environment["TESSERA_TESTS"] == "short"
 
+/// Whether tests print what the constants of their tolerances were read off from.
+let isMeasuring = ProcessInfo.processInfo.environment["TESSERA_TESTS"] == "measure"
+
 /// Half the distance from 1 to the next Float: the relative error of one rounding.
 let unitRoundoff = 0x1p-24
 

@@ -1,4 +1,5 @@
 import TesseraKernels
+import Testing
 
 /// Packs and runs a plan, outputs and buffers full of NaN before.
 func convolve(
@@ -21,4 +22,22 @@ func convolve(
       scratch: scratch.pointer)
   }
   return output
+}
+
+/// Runs both phases of a plan, results and buffers full of NaN before.
+func weightGradient(
+  _ plan: any PlannedWeightGradient, x: GuardedBuffer<Float>, dy: GuardedBuffer<Float>, _ g: ConvolutionGeometry
+) -> GuardedBuffer<Float> {
+  #expect(plan.partialsCount * 4 <= max(32 << 20, 8 * g.weightCount * 4))
+  let partials = GuardedBuffer<Float>.poisoned(plan.partialsCount)
+  let scratch = GuardedBuffer<Float>.poisoned(plan.scratchCount)
+  expectIndependentTasks(plan.taskCount, result: partials, "\(plan.name) of \(g)") {
+    plan.accumulate(
+      tasks: $0, x: x.pointer, dy: dy.pointer, partials: partials.pointer, scratch: scratch.pointer)
+  }
+  let dw = GuardedBuffer<Float>.poisoned(g.weightCount)
+  expectIndependentTasks(plan.reduceTaskCount, result: dw, "\(plan.name) of \(g)") {
+    plan.reduce(tasks: $0, partials: partials.pointer, dw: dw.pointer)
+  }
+  return dw
 }

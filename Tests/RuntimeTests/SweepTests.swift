@@ -16,7 +16,7 @@ import Testing
       problem.isMultilinear
       ? try problem.run(reference, operands.map { $0.map(abs) }, g: g.map(abs)) : expected
     for instructionSet in KernelCatalogue.supported {
-      let program = try problem.program(.float32, .init(instructionSet: instructionSet))
+      let program = try problem.program(.float32, .init(instructionSet: instructionSet, numerics: .exact))
       let found = try problem.run(program, operands, g: g)
       for (name, values) in expected {
         let result = try #require(found[name])

@@ -71,6 +71,19 @@ static inline __m256 tessera_at_least_8(__m256 least, __m256 value) { return _mm
 static inline __m512 tessera_at_least_16(__m512 least, __m512 value) { return _mm512_max_ps(least, value); }
 #endif
 
+// accumulator + a * b, rounded once, on a whole vector.
+
+#if defined(__FMA__)
+static inline __m256 tessera_multiply_add_8(__m256 accumulator, __m256 a, __m256 b) {
+  return _mm256_fmadd_ps(a, b, accumulator);
+}
+#endif
+#if defined(__AVX512F__)
+static inline __m512 tessera_multiply_add_16(__m512 accumulator, __m512 a, __m512 b) {
+  return _mm512_fmadd_ps(a, b, accumulator);
+}
+#endif
+
 // Part of a vector: the first `count` floats, 0...lanes. Memory behind them is neither read nor written (masked
 // accesses don't fault), and lanes behind them load as 0.
 

@@ -25,6 +25,12 @@ func multiplyAdd(_ accumulator: Vector, _ a: Vector, _ b: Vector) -> Vector {
   accumulator + a * b
 }
 
+/// The same: here the product is that of whole vectors.
+@inline(__always)
+func multiplyAddWhole(_ accumulator: Vector, _ a: Vector, _ b: Vector) -> Vector {
+  multiplyAdd(accumulator, a, b)
+}
+
 /// The larger of each lane of `value` and `least`; a NaN in `value` stays.
 @inline(__always)
 func atLeast(_ least: Vector, _ value: Vector) -> Vector {

@@ -5,10 +5,9 @@ extension Kernels {
     _ algorithm: ConvolutionAlgorithm, _ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, numerics: Numerics
   ) -> String? {
     switch algorithm {
-    case .direct: nil
+    case .direct, .im2col: nil
     case .winograd: Winograd.refusal(geometry, numerics)
     case .pixelBlock: PixelBlockConvolution.refusal(pass, geometry)
-    case .im2col: "not there yet"
     }
   }
 

@@ -60,7 +60,6 @@ struct DirectWeightGradient: PlannedWeightGradient {
     copiesInput ? imagesPerStrip * inputRows(rowsPerStrip, taps: tapRowsPerTask) * copiedColumns * copiedPitch : 0
   }
 
-  var partialsCount: Int { chunks * geometry.weightCount }
   var name: String {
     let rows = isChannelwise ? min(geometry.s, ChannelGradientList.maximumTaps) : TileList.maximumRows(vectors: vectors)
     let kind = isChannelwise ? "depthwise" : "direct"
@@ -104,7 +103,7 @@ struct DirectWeightGradient: PlannedWeightGradient {
     let strips = ceilingQuotient(g.n, imagesPerStrip) * ceilingQuotient(g.p, rowsPerStrip)
     // A chunk's partial dw is written and read once more: that shall stay below a quarter of the operands.
     let affordable = max(1, (g.xCount + g.yCount) / 4 / g.weightCount)
-    let most = min(affordable, max(8, (32 << 20) / MemoryLayout<Float>.stride / g.weightCount))
+    let most = min(affordable, PartialSums.mostChunks(count: g.weightCount))
     let chunks = max(1, min(ceilingQuotient(wanted, groups * blocks * parts), strips, most))
     stripsPerChunk = evenShare(strips, at: ceilingQuotient(strips, chunks))
     // Rows of taps read and copy x again, so they are cut last.
@@ -256,19 +255,22 @@ extension DirectWeightGradient {
 
   private func accumulate(_ strip: Strip, _ tapRows: Range<Int>, _ partial: UnsafeMutablePointer<Float>) {
     let g = geometry
-    var pass = 0
+    // The first pass over the next strip would wait for memory, which the others leave idle.
+    var next = NextOperands(
+      a: copiesInput ? 0 : strip.next.x, aCount: geometry.c, b: strip.bDepth == geometry.k ? strip.next.dy : 0,
+      bCount: strip.valid)
     for r in tapRows {
       let p = outputsInside(
         offset: r &* g.dilationY &- g.padTop, stride: g.strideY, extent: g.h, limits: strip.rows)
       if isChannelwise {
         accumulateChannels(strip, partial, r, p, asksAhead: r == tapRows.upperBound &- 1)
       } else if mergesTaps {
-        accumulate(strip, partial, r, 0, p, 0..<g.q, rows: g.s &* depth, &pass)
+        accumulate(strip, partial, r, 0, p, 0..<g.q, rows: g.s &* depth, &next)
       } else {
         for s in 0..<g.s {
           let q = outputsInside(
             offset: s &* g.dilationX &- g.padLeft, stride: g.strideX, extent: g.w, limits: 0..<g.q)
-          accumulate(strip, partial, r, s, p, q, rows: strip.channels.count, &pass)
+          accumulate(strip, partial, r, s, p, q, rows: strip.channels.count, &next)
         }
       }
     }
@@ -315,11 +317,11 @@ extension DirectWeightGradient {
   /// `rows` rows of dw from tap (r, s) on, over the outputs p and q of a strip.
   private func accumulate(
     _ strip: Strip, _ partial: UnsafeMutablePointer<Float>, _ r: Int, _ s: Int, _ p: Range<Int>, _ q: Range<Int>,
-    rows: Int, _ pass: inout Int
+    rows: Int, _ next: inout NextOperands
   ) {
     var tile = self.tile(strip, partial, r, s, p, q)
     tile.joinLoops()
-    runTiles(&tile, strip, rows: rows, &pass)
+    tile.runColumn(rows: rows, vectors: strip.vectors, asking: &next)
   }
 
   /// What tap (r, s) adds up over the outputs p and q of a strip; the first of its channels.
@@ -339,28 +341,10 @@ extension DirectWeightGradient {
       a: input.base + firstInput, b: strip.b + firstDelta,
       out: partial + ((r &* g.s &+ s) &* depth &+ strip.channels.lowerBound) &* g.k,
       bias: nil, aRow: 1, aDepth: g.strideX &* input.pitch, bDepth: strip.bDepth, outRow: g.k,
-      depth: q.count, tCount: isEmpty ? 0 : p.count, tA: g.strideY &* input.columns &* input.pitch, tB: g.q &* strip.bDepth,
-      uCount: isEmpty ? 0 : strip.images, uA: input.rowsPerImage &* input.columns &* input.pitch,
+      depth: q.count, tCount: isEmpty ? 0 : p.count, tA: g.strideY &* input.columns &* input.pitch,
+      tB: g.q &* strip.bDepth, uCount: isEmpty ? 0 : strip.images,
+      uA: input.rowsPerImage &* input.columns &* input.pitch,
       uB: strip.rows.count &* g.q &* strip.bDepth, valid: strip.valid, accumulates: strip.accumulates, epilogue: .none)
-  }
-
-  /// Each pass over the strip asks for one line a pixel of the next strip, until it has asked for all: else its first pass
-  /// would wait for memory and the others leave it idle.
-  private func runTiles(_ tile: inout TileTask, _ strip: Strip, rows: Int, _ pass: inout Int) {
-    var left = ceilingQuotient(rows, TileList.maximumRows(vectors: strip.vectors))
-    var done = 0
-    while left > 0 {
-      let height = (rows &- done) / left
-      let line = pass &* 16
-      tile.ahead = !copiesInput && line < geometry.c ? max(0, strip.next.x &+ line &- done) : 0
-      tile.aheadB = strip.bDepth == geometry.k && line < strip.valid ? strip.next.dy &+ line : 0
-      TileList.run(rows: height, vectors: strip.vectors, tile)
-      tile.a += height
-      tile.out += height &* tile.outRow
-      done &+= height
-      left &-= 1
-      pass &+= 1
-    }
   }
 
   /// The outputs i in `limits` with 0 <= i stride + offset < extent.
@@ -374,28 +358,12 @@ extension DirectWeightGradient {
 }
 
 extension DirectWeightGradient {
-  private static var elementsPerReduction: Int { 8192 }
+  private var sums: PartialSums { PartialSums(count: geometry.weightCount, chunks: chunks) }
 
-  var reduceTaskCount: Int { ceilingQuotient(geometry.weightCount, Self.elementsPerReduction) }
+  var partialsCount: Int { sums.partialsCount }
+  var reduceTaskCount: Int { sums.taskCount }
 
   func reduce(tasks: Range<Int>, partials: UnsafePointer<Float>, dw: UnsafeMutablePointer<Float>) {
-    for task in tasks { reduce(task: task, partials: partials, dw: dw) }
-  }
-
-  /// dw[i] = sum over chunks of partials[chunk, i], in order of the chunks.
-  private func reduce(task: Int, partials: UnsafePointer<Float>, dw: UnsafeMutablePointer<Float>) {
-    let count = geometry.weightCount
-    var i = task &* Self.elementsPerReduction
-    let end = min(count, i &+ Self.elementsPerReduction)
-    while i < end {
-      let valid = min(lanes, end &- i)
-      var sum = Vector.zero
-      for chunk in 0..<chunks {
-        let part = partials + (chunk &* count &+ i)
-        sum += valid == lanes ? load(part) : loadFirst(valid, part)
-      }
-      if valid == lanes { store(sum, dw + i) } else { storeFirst(valid, sum, dw + i) }
-      i &+= lanes
-    }
+    for task in tasks { sums.add(task: task, partials, to: dw) }
   }
 }

@@ -11,7 +11,8 @@ extension Kernels {
         ? WinogradConvolution(forward: geometry, caches: settings.caches)
         : WinogradConvolution(backwardData: geometry, caches: settings.caches)
     case .pixelBlock: return PixelBlockConvolution(geometry, caches: settings.caches)
-    case .direct, .im2col:
+    case .im2col: return isForward ? Im2colConvolution(forward: geometry) : Im2colConvolution(backwardData: geometry)
+    case .direct:
       return isForward
         ? DirectConvolution(forward: geometry, caches: settings.caches)
         : DirectConvolution(backwardData: geometry, caches: settings.caches)
@@ -23,7 +24,8 @@ extension Kernels {
   {
     switch chosenAlgorithm(.backwardWeights, geometry, settings) {
     case .winograd: return WinogradWeightGradient(geometry)
-    case .direct, .im2col, .pixelBlock: return DirectWeightGradient(geometry, caches: settings.caches)
+    case .im2col: return Im2colWeightGradient(geometry)
+    case .direct, .pixelBlock: return DirectWeightGradient(geometry, caches: settings.caches)
     }
   }
 }

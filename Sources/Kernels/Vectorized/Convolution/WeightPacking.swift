@@ -34,43 +34,54 @@ extension WeightLayout {
   }
 }
 
-/// Brings weights into the order in which a correlation reads them.
+/// Brings weights into the order in which register tiles read them: [groups][block][tap][depth][width], where the last
+/// block of a group is as many vectors wide as it needs, its tail padded with zeros.
 struct WeightPacking: Sendable {
-  let correlation: Correlation
+  let groups: Int, taps: Int, depth: Int, filters: Int
+  /// Output channels of a block, whole vectors.
+  let width: Int
   let layout: WeightLayout
 
   /// Depth that one unit of packing covers, which bounds the work of a task where a window has few taps.
-  private var unitDepth: Int { min(correlation.depth, 512) }
-  private var depthUnits: Int { ceilingQuotient(correlation.depth, unitDepth) }
-  private var units: Int { correlation.groups * correlation.blocks * correlation.taps * depthUnits }
+  private var unitDepth: Int { min(depth, 512) }
+  private var depthUnits: Int { ceilingQuotient(depth, unitDepth) }
+  private var units: Int { groups * blocks * taps * depthUnits }
   /// About 128 KiB of packed weights a task.
-  private var unitsPerTask: Int { max(1, (32 << 10) / (unitDepth * correlation.width)) }
+  private var unitsPerTask: Int { max(1, (32 << 10) / (unitDepth * width)) }
 
+  var blocks: Int { ceilingQuotient(filters, width) }
+  /// Floats of one group.
+  var groupPacked: Int { taps * depth * ceilingQuotient(filters, lanes) * lanes }
+  var packedCount: Int { groups * groupPacked }
   var taskCount: Int { ceilingQuotient(units, unitsPerTask) }
-  var packedCount: Int { correlation.groups * correlation.groupPacked }
 
   func pack(task: Int, weights: UnsafePointer<Float>, packed: UnsafeMutablePointer<Float>) {
-    let c = correlation
     let first = task &* unitsPerTask
     for unit in first..<min(first &+ unitsPerTask, units) {
       var rest = unit
       let depthUnit = rest % depthUnits
       rest /= depthUnits
-      let tap = rest % c.taps
-      rest /= c.taps
-      let firstFilter = rest % c.blocks &* c.width
-      let group = rest / c.blocks
+      let tap = rest % taps
+      rest /= taps
+      let firstFilter = rest % blocks &* width
+      let group = rest / blocks
 
-      let valid = min(c.width, c.filters &- firstFilter)
+      let valid = min(width, filters &- firstFilter)
       let blockWidth = (valid &+ lanes &- 1) / lanes &* lanes
       let firstDepth = depthUnit &* unitDepth
       layout.copyPanel(
-        weights, group: group, tap: tap, taps: c.taps, firstDepth: firstDepth,
-        depth: min(unitDepth, c.depth &- firstDepth), firstFilter: firstFilter, valid: valid,
+        weights, group: group, tap: tap, taps: taps, firstDepth: firstDepth,
+        depth: min(unitDepth, depth &- firstDepth), firstFilter: firstFilter, valid: valid,
         packed
-          + (group &* c.groupPacked &+ firstFilter &* c.taps &* c.depth &+ tap &* c.depth &* blockWidth
+          + (group &* groupPacked &+ firstFilter &* taps &* depth &+ tap &* depth &* blockWidth
             &+ firstDepth &* blockWidth))
     }
+  }
+}
+
+extension WeightPacking {
+  init(correlation c: Correlation, layout: WeightLayout) {
+    self.init(groups: c.groups, taps: c.taps, depth: c.depth, filters: c.filters, width: c.width, layout: layout)
   }
 }
 

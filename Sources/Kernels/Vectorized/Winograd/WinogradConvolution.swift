@@ -110,27 +110,16 @@ struct WinogradConvolution: PlannedConvolution {
   ) {
     let blockWidth = blockWidth(block)
     let blockVectors = blockWidth / lanes
-    let chunks = ceilingQuotient(count, TileList.maximumRows(vectors: blockVectors))
     let panel = packed + block &* Winograd.points &* panelStep(width)
     let panelStep = panelStep(blockWidth)
     for point in 0..<Winograd.points {
-      var task = TileTask(
+      let tile = TileTask(
         a: v + point &* inputStep, b: panel + point &* panelStep, out: m + point &* productStep, bias: nil,
         aRow: paddedChannels, aDepth: 1, bDepth: blockWidth, outRow: blockWidth, depth: channels, tCount: 1, tA: 0,
         tB: 0, uCount: 1, uA: 0, uB: 0, valid: blockWidth, accumulates: false, epilogue: .none)
-      var remaining = count
-      var left = chunks
-      while left > 0 {
-        let rows = remaining / left
-        // Each pass over the panel asks for one line a row of the next point's, which comes from level 3 or memory.
-        let pass = chunks &- left
-        task.aheadB = pass < blockVectors ? panelStep &+ pass &* lanes : 0
-        TileList.run(rows: rows, vectors: blockVectors, task)
-        task.a += rows &* paddedChannels
-        task.out += rows &* blockWidth
-        remaining &-= rows
-        left &-= 1
-      }
+      // The next point's panel follows.
+      var next = NextOperands(b: panelStep, bCount: blockWidth)
+      tile.runColumn(rows: count, vectors: blockVectors, asking: &next)
     }
   }
 
@@ -196,7 +185,8 @@ struct WinogradConvolution: PlannedConvolution {
     let streams = exceedsCaches && UInt(bitPattern: packed) % 64 == 0
     for unit in tasks.lowerBound &* unitsPerTask..<min(tasks.upperBound &* unitsPerTask, blocks &* depthUnits) {
       pack(
-        block: unit / depthUnits, firstDepth: unit % depthUnits &* unitDepth, weights, packed, scratch, streams: streams)
+        block: unit / depthUnits, firstDepth: unit % depthUnits &* unitDepth, weights, packed, scratch,
+        streams: streams)
     }
     if streams { tessera_stream_fence() }
   }

@@ -38,11 +38,11 @@ enum Winograd {
   private static func firstRows(
     _ d0: Vector, _ d1: Vector, _ d2: Vector, _ d3: Vector, _ d4: Vector
   ) -> Three {
-    let even = multiplyAdd(d4, d2, constant(-bb))
-    let odd = multiplyAdd(d3, d1, constant(-bb))
+    let even = multiplyAddWhole(d4, d2, constant(-bb))
+    let odd = multiplyAddWhole(d3, d1, constant(-bb))
     return (
-      multiplyAdd(multiplyAdd(d4, d2, constant(-aa - bb)), d0, constant(aa * bb)),
-      multiplyAdd(even, odd, constant(a)), multiplyAdd(even, odd, constant(-a))
+      multiplyAddWhole(multiplyAddWhole(d4, d2, constant(-aa - bb)), d0, constant(aa * bb)),
+      multiplyAddWhole(even, odd, constant(a)), multiplyAddWhole(even, odd, constant(-a))
     )
   }
 
@@ -51,11 +51,11 @@ enum Winograd {
   private static func lastRows(
     _ d1: Vector, _ d2: Vector, _ d3: Vector, _ d4: Vector, _ d5: Vector
   ) -> Three {
-    let even = multiplyAdd(d4, d2, constant(-aa))
-    let odd = multiplyAdd(d3, d1, constant(-aa))
+    let even = multiplyAddWhole(d4, d2, constant(-aa))
+    let odd = multiplyAddWhole(d3, d1, constant(-aa))
     return (
-      multiplyAdd(even, odd, constant(b)), multiplyAdd(even, odd, constant(-b)),
-      multiplyAdd(multiplyAdd(d5, d3, constant(-aa - bb)), d1, constant(aa * bb))
+      multiplyAddWhole(even, odd, constant(b)), multiplyAddWhole(even, odd, constant(-b)),
+      multiplyAddWhole(multiplyAddWhole(d5, d3, constant(-aa - bb)), d1, constant(aa * bb))
     )
   }
 
@@ -65,32 +65,32 @@ enum Winograd {
     let (sumA, differenceA) = (m.1 + m.2, m.1 - m.2)
     let (sumB, differenceB) = (m.3 + m.4, m.3 - m.4)
     return (
-      m.0 + sumA + sumB, multiplyAdd(differenceA * constant(a), differenceB, constant(b)),
-      multiplyAdd(sumA * constant(aa), sumB, constant(bb)),
-      multiplyAdd(multiplyAdd(m.5, differenceA, constant(a * aa)), differenceB, constant(b * bb))
+      m.0 + sumA + sumB, multiplyAddWhole(differenceA * constant(a), differenceB, constant(b)),
+      multiplyAddWhole(sumA * constant(aa), sumB, constant(bb)),
+      multiplyAddWhole(multiplyAddWhole(m.5, differenceA, constant(a * aa)), differenceB, constant(b * bb))
     )
   }
 
   /// A y
   @inline(__always)
   private static func spread(_ y: Four) -> Six {
-    let (evenA, oddA) = (multiplyAdd(y.0, y.2, constant(aa)), multiplyAdd(y.1, y.3, constant(aa)))
-    let (evenB, oddB) = (multiplyAdd(y.0, y.2, constant(bb)), multiplyAdd(y.1, y.3, constant(bb)))
+    let (evenA, oddA) = (multiplyAddWhole(y.0, y.2, constant(aa)), multiplyAddWhole(y.1, y.3, constant(aa)))
+    let (evenB, oddB) = (multiplyAddWhole(y.0, y.2, constant(bb)), multiplyAddWhole(y.1, y.3, constant(bb)))
     return (
-      y.0, multiplyAdd(evenA, oddA, constant(a)), multiplyAdd(evenA, oddA, constant(-a)),
-      multiplyAdd(evenB, oddB, constant(b)), multiplyAdd(evenB, oddB, constant(-b)), y.3
+      y.0, multiplyAddWhole(evenA, oddA, constant(a)), multiplyAddWhole(evenA, oddA, constant(-a)),
+      multiplyAddWhole(evenB, oddB, constant(b)), multiplyAddWhole(evenB, oddB, constant(-b)), y.3
     )
   }
 
   /// G g
   @inline(__always)
   private static func weights(_ g: Three) -> Six {
-    let evenA = multiplyAdd(g.0 * constant(1 / na), g.2, constant(aa / na))
-    let evenB = multiplyAdd(g.0 * constant(1 / nb), g.2, constant(bb / nb))
+    let evenA = multiplyAddWhole(g.0 * constant(1 / na), g.2, constant(aa / na))
+    let evenB = multiplyAddWhole(g.0 * constant(1 / nb), g.2, constant(bb / nb))
     return (
-      g.0 * constant(1 / (aa * bb)), multiplyAdd(evenA, g.1, constant(a / na)),
-      multiplyAdd(evenA, g.1, constant(-a / na)),
-      multiplyAdd(evenB, g.1, constant(b / nb)), multiplyAdd(evenB, g.1, constant(-b / nb)), g.2
+      g.0 * constant(1 / (aa * bb)), multiplyAddWhole(evenA, g.1, constant(a / na)),
+      multiplyAddWhole(evenA, g.1, constant(-a / na)),
+      multiplyAddWhole(evenB, g.1, constant(b / nb)), multiplyAddWhole(evenB, g.1, constant(-b / nb)), g.2
     )
   }
 
@@ -100,9 +100,9 @@ enum Winograd {
     let (sumA, differenceA) = (m.1 + m.2, m.1 - m.2)
     let (sumB, differenceB) = (m.3 + m.4, m.3 - m.4)
     return (
-      multiplyAdd(multiplyAdd(m.0 * constant(1 / (aa * bb)), sumA, constant(1 / na)), sumB, constant(1 / nb)),
-      multiplyAdd(differenceA * constant(a / na), differenceB, constant(b / nb)),
-      multiplyAdd(multiplyAdd(m.5, sumA, constant(aa / na)), sumB, constant(bb / nb))
+      multiplyAddWhole(multiplyAddWhole(m.0 * constant(1 / (aa * bb)), sumA, constant(1 / na)), sumB, constant(1 / nb)),
+      multiplyAddWhole(differenceA * constant(a / na), differenceB, constant(b / nb)),
+      multiplyAddWhole(multiplyAddWhole(m.5, sumA, constant(aa / na)), sumB, constant(bb / nb))
     )
   }
 

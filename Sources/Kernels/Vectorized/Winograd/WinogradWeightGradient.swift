@@ -109,26 +109,13 @@ struct WinogradWeightGradient: PlannedWeightGradient {
     _ partial: UnsafeMutablePointer<Float>, accumulates: Bool
   ) {
     let blockVectors = ceilingQuotient(filters, lanes)
-    let chunks = ceilingQuotient(channels, TileList.maximumRows(vectors: blockVectors))
     for point in 0..<Winograd.points {
-      var task = TileTask(
+      let tile = TileTask(
         a: v + point &* inputStep, b: d + point &* gradientStep, out: partial + point &* productStep, bias: nil,
         aRow: 1, aDepth: paddedChannels, bDepth: width, outRow: width, depth: count, tCount: 1, tA: 0, tB: 0,
         uCount: 1, uA: 0, uB: 0, valid: blockVectors &* lanes, accumulates: accumulates, epilogue: .none)
-      var remaining = channels
-      var left = chunks
-      while left > 0 {
-        let rows = remaining / left
-        // Each pass asks for one line a tile of the next point's operands.
-        let line = (chunks &- left) &* 16
-        task.ahead = line < channels ? inputStep &+ line &- (channels &- remaining) : 0
-        task.aheadB = line < filters ? gradientStep &+ line : 0
-        TileList.run(rows: rows, vectors: blockVectors, task)
-        task.a += rows
-        task.out += rows &* width
-        remaining &-= rows
-        left &-= 1
-      }
+      var next = NextOperands(a: inputStep, aCount: channels, b: gradientStep, bCount: filters)
+      tile.runColumn(rows: channels, vectors: blockVectors, asking: &next)
     }
   }
 
