@@ -1,4 +1,4 @@
-// What Swift's SIMD types can't say. Everything is static inline: no object code of its own, so that each function takes the
+// What Swift can't say. What kernels call is static inline: no object code of its own, so that each function takes the
 // instruction set of the module that calls it.
 #ifndef CTESSERA_SHIMS_H
 #define CTESSERA_SHIMS_H
@@ -30,6 +30,10 @@ static inline void tessera_prefetch_to_write(float *address) {
   __builtin_prefetch(address, 1, 3);
 #endif
 }
+
+/// The processors that the calling thread may run on, a bit each, without allocating. 0 if the system tells, or obeys.
+int tessera_get_thread_processors(uint64_t *mask, intptr_t words);
+int tessera_set_thread_processors(const uint64_t *mask, intptr_t words);
 
 /// 0: baseline only, 1: x86-64-v3 (AVX2, FMA), 2: x86-64-v4 (AVX-512 F, BW, CD, DQ, VL), with the operating system's support.
 static inline int tessera_x86_level(void) {

@@ -1,32 +1,40 @@
-import CHwloc
+import CTesseraShims
 
-/// Binds the calling thread to a core for the length of a run, and puts back exactly the mask that it had.
+/// Binds the calling thread to a processor for the length of a run, and puts back exactly the mask that it had.
 ///
 /// A binding outlives the call that made it, on pool threads and on the caller, and is inherited by threads made
-/// meanwhile: whoever binds restores on every way out.
+/// meanwhile: whoever binds restores on every way out. The system is asked directly, since hwloc allocates at each call.
 struct ThreadBinding: ~Copyable {
-  private let topology: Topology
-  private let saved: ProcessorSet
+  /// One bit a processor, up to 4,096.
+  private typealias Mask = InlineArray<64, UInt64>
+  private var saved = Mask(repeating: 0)
 
-  /// Binds, or returns nil where the system refuses: then the run goes on unbound.
+  /// Binds, or returns nil where the system refuses or isn't Linux: then the run goes on unbound.
   init?(toProcessor processor: Int) {
-    guard let topology = Topology.current, let saved = ProcessorSet(), let target = ProcessorSet()
-    else { return nil }
-    let flags = Int32(HWLOC_CPUBIND_THREAD.rawValue)
-    hwloc_bitmap_only(target.bitmap, UInt32(processor))
-    guard hwloc_get_cpubind(topology.handle, saved.bitmap, flags) == 0,
-      hwloc_set_cpubind(topology.handle, target.bitmap, flags) == 0
-    else {
+    var target = Mask(repeating: 0)
+    guard target.indices.contains(processor >> 6) else { return nil }
+    target[processor >> 6] = 1 << UInt64(processor & 63)
+    var mask = Mask(repeating: 0)
+    let isSaved = Self.withWords(&mask) { tessera_get_thread_processors($0, $1) >= 0 }
+    saved = mask
+    guard isSaved, Self.withWords(&target, { tessera_set_thread_processors($0, $1) == 0 }) else {
       RuntimeLog.bindingRefused
       return nil
     }
-    self.topology = topology
-    self.saved = saved
   }
 
   deinit {
-    _ = hwloc_set_cpubind(
-      topology.handle, saved.bitmap, Int32(HWLOC_CPUBIND_THREAD.rawValue))
+    var mask = saved
+    _ = Self.withWords(&mask) { tessera_set_thread_processors($0, $1) }
+  }
+
+  private static func withWords<Result>(
+    _ mask: inout Mask, _ body: (UnsafeMutablePointer<UInt64>, Int) -> Result
+  ) -> Result {
+    let count = mask.count
+    return withUnsafeMutablePointer(to: &mask) {
+      $0.withMemoryRebound(to: UInt64.self, capacity: count) { body($0, count) }
+    }
   }
 }
 

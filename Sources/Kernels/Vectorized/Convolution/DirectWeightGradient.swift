@@ -44,11 +44,22 @@ struct DirectWeightGradient: PlannedWeightGradient {
 
   /// Floats from pixel to pixel of the copied strip: an odd number of vectors, or with merged taps no more than there are.
   private var copiedPitch: Int { mergesTaps ? depth : (ceilingQuotient(channelsPerTask, lanes) | 1) * lanes }
+  /// Whether the window is one pixel: of a strip with a stride only the pixels that count are copied.
+  private var isPointwise: Bool {
+    let g = geometry
+    return g.r == 1 && g.s == 1 && max(g.padTop, g.padLeft, g.padBottom, g.padRight) == 0
+  }
+  /// Steps from output to output in what is read: the copied strip of a pointwise convolution, or x.
+  private var inputStrideY: Int { copiesInput && isPointwise ? 1 : geometry.strideY }
+  private var inputStrideX: Int { copiesInput && isPointwise ? 1 : geometry.strideX }
   /// Columns of a copied row; with merged taps those that all outputs and taps meet, from -padLeft on.
-  private var copiedColumns: Int { mergesTaps ? (geometry.q - 1) * geometry.strideX + geometry.s : geometry.w }
+  private var copiedColumns: Int {
+    if mergesTaps { return (geometry.q - 1) * geometry.strideX + geometry.s }
+    return isPointwise ? geometry.q : geometry.w
+  }
   /// Rows of x that a strip of so many rows of dy meets.
   private func inputRows(_ rows: Int, taps: Int) -> Int {
-    (rows - 1) * geometry.strideY + (taps - 1) * geometry.dilationY + 1
+    (rows - 1) * inputStrideY + (taps - 1) * geometry.dilationY + 1
   }
 
   /// A strip of dy, padded to whole vectors, where output channels don't fill them; a strip of x where it is copied.
@@ -206,17 +217,18 @@ extension DirectWeightGradient {
     guard copiesInput else {
       return Input(base: corner, pitch: g.c, firstRow: 0, rowsPerImage: g.h, firstColumn: 0, columns: g.w)
     }
-    let first = rows.lowerBound &* g.strideY &- g.padTop &+ tapRows.lowerBound &* g.dilationY
+    let first = rows.lowerBound &* inputStrideY &- g.padTop &+ tapRows.lowerBound &* g.dilationY
     let count = inputRows(rows.count, taps: tapRows.count)
-    let inside = max(0, first)..<max(max(0, first), min(g.h, first &+ count))
+    let inside = max(0, first)..<max(max(0, first), min(isPointwise ? g.p : g.h, first &+ count))
     for n in 0..<images {
       for row in inside {
-        let source = corner + (n &* g.h &+ row) &* g.w &* g.c
+        let source = corner + (n &* g.h &+ (isPointwise ? row &* g.strideY : row)) &* g.w &* g.c
         let target = scratch + (n &* count &+ row &- first) &* copiedColumns &* copiedPitch
         if mergesTaps {
           copyRow(source, target)
         } else {
-          copyPixels(source, target, pixels: g.w, channels: channels.count)
+          copyPixels(
+            source, target, pixels: copiedColumns, step: isPointwise ? g.strideX &* g.c : g.c, channels: channels.count)
         }
       }
     }
@@ -237,9 +249,10 @@ extension DirectWeightGradient {
 
   /// Pieces of pixels are short, and further apart than the hardware looks ahead.
   private func copyPixels(
-    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, pixels: Int, channels: Int
+    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, pixels: Int, step pixelStep: Int,
+    channels: Int
   ) {
-    let (pixelStep, pitch) = (geometry.c, copiedPitch)
+    let pitch = copiedPitch
     for pixel in 0..<pixels {
       let from = source + pixel &* pixelStep
       let to = target + pixel &* pitch
@@ -331,8 +344,8 @@ extension DirectWeightGradient {
     let g = geometry
     let input = strip.input
     let isEmpty = p.isEmpty || q.isEmpty
-    let row = p.lowerBound &* g.strideY &+ r &* g.dilationY &- g.padTop &- input.firstRow
-    let column = q.lowerBound &* g.strideX &+ s &* g.dilationX &- g.padLeft &- input.firstColumn
+    let row = p.lowerBound &* inputStrideY &+ r &* g.dilationY &- g.padTop &- input.firstRow
+    let column = q.lowerBound &* inputStrideX &+ s &* g.dilationX &- g.padLeft &- input.firstColumn
     // Without outputs nothing is read, and the position may be outside.
     let firstChannel = isChannelwise ? strip.filters : 0
     let firstInput = isEmpty ? 0 : (row &* input.columns &+ column) &* input.pitch &+ firstChannel
@@ -340,8 +353,8 @@ extension DirectWeightGradient {
     return TileTask(
       a: input.base + firstInput, b: strip.b + firstDelta,
       out: partial + ((r &* g.s &+ s) &* depth &+ strip.channels.lowerBound) &* g.k,
-      bias: nil, aRow: 1, aDepth: g.strideX &* input.pitch, bDepth: strip.bDepth, outRow: g.k,
-      depth: q.count, tCount: isEmpty ? 0 : p.count, tA: g.strideY &* input.columns &* input.pitch,
+      bias: nil, aRow: 1, aDepth: inputStrideX &* input.pitch, bDepth: strip.bDepth, outRow: g.k,
+      depth: q.count, tCount: isEmpty ? 0 : p.count, tA: inputStrideY &* input.columns &* input.pitch,
       tB: g.q &* strip.bDepth, uCount: isEmpty ? 0 : strip.images,
       uA: input.rowsPerImage &* input.columns &* input.pitch,
       uB: strip.rows.count &* g.q &* strip.bDepth, valid: strip.valid, accumulates: strip.accumulates, epilogue: .none)

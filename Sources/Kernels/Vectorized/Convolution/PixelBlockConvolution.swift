@@ -47,8 +47,8 @@ struct PixelBlockConvolution: PlannedConvolution {
     if pass != .backwardData { return "\(pass.rawValue), not backward-data" }
     if g.groups != 1 { return "\(g.groups) groups, not one" }
     let pixels = g.strideY * g.strideX
-    if pixels * g.c > 2 * lanes {
-      return "\(pixels) pixels of \(g.c) channels in the smallest block, more than two vectors of \(lanes)"
+    if pixels * g.c > TileList.maximumVectors * lanes {
+      return "\(pixels) pixels of \(g.c) channels in the smallest block, more than a tile's \(TileList.maximumVectors * lanes)"
     }
     return nil
   }
@@ -64,7 +64,7 @@ struct PixelBlockConvolution: PlannedConvolution {
     var best = (y(1), x(1))
     var least = cost(g, best)
     for rows in 1...8 {
-      for columns in 1...8 where rows * columns * g.strideY * g.strideX * g.c <= 2 * lanes {
+      for columns in 1...8 where rows * columns * g.strideY * g.strideX * g.c <= TileList.maximumVectors * lanes {
         let axes = (y(rows), x(columns))
         let cost = cost(g, axes)
         if cost < least { (best, least) = (axes, cost) }

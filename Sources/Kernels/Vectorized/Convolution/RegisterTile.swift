@@ -32,7 +32,8 @@ func store(_ value: Vector, _ target: UnsafeMutablePointer<Float>) {
 @inline(__always)
 func multiplyAccumulate<let rows: Int, let vectors: Int>(
   _ acc: inout InlineArray<rows, InlineArray<vectors, Vector>>,
-  a: UnsafePointer<Float>, aRow: Int, aDepth: Int, b: UnsafePointer<Float>, bDepth: Int, depth: Int, ahead: Int, aheadB: Int
+  a: UnsafePointer<Float>, aRow: Int, aDepth: Int, b: UnsafePointer<Float>, bDepth: Int, depth: Int, ahead: Int,
+  aheadB: Int
 ) {
   var a = a
   var b = b
