@@ -43,7 +43,9 @@ extension Correlation {
     var channel = 0
     while channel < depth {
       let channels = min(depthChunk, depth &- channel)
-      for block in part.blocks {
+      // Channelwise tiles walk all channels of their pixels, as they lie in memory; products stay with a block's weights.
+      let blocksAtOnce = kind == .product ? 1 : part.blocks.count
+      for block in stride(from: part.blocks.lowerBound, to: part.blocks.upperBound, by: max(1, blocksAtOnce)) {
         var row = part.rows.lowerBound
         while row < part.rows.upperBound {
           let rowEnd = y.runEnd(from: row, limit: part.rows.upperBound)
@@ -52,7 +54,7 @@ extension Correlation {
             let columnEnd = x.runEnd(from: column, limit: part.columns.upperBound)
             run(
               Box(images: part.images, rows: row..<rowEnd, columns: column..<columnEnd), y: y, x: x,
-              group: part.group, block: block, channels: channel..<channel &+ channels, operands)
+              group: part.group, blocks: block..<block &+ blocksAtOnce, channels: channel..<channel &+ channels, operands)
             column = columnEnd
           }
           row = rowEnd
@@ -70,12 +72,12 @@ extension Correlation {
   }
 
   private func run(
-    _ box: Box, y: TapAxis, x: TapAxis, group: Int, block: Int, channels: Range<Int>,
+    _ box: Box, y: TapAxis, x: TapAxis, group: Int, blocks: Range<Int>, channels: Range<Int>,
     _ operands: ConvolutionOperands
   ) {
     let yTaps = y.tapsInside(box.rows.lowerBound)
     let xTaps = x.tapsInside(box.columns.lowerBound)
-    let firstFilter = block &* width
+    let firstFilter = blocks.lowerBound &* width
     let valid = min(width, filters &- firstFilter)
     let blockVectors = (valid &+ lanes &- 1) / lanes
     let blockWidth = blockVectors &* lanes
@@ -117,7 +119,8 @@ extension Correlation {
     if kind == .product { task.joinLoops() }
     let follow = isLast && operands.activation.followsInMemory
     runTiles(
-      &task, vectors: blockVectors, box, followed: follow ? operands.activation : nil,
+      &task, vectors: blockVectors, blocks: blocks, firstTap: tapRow &* windowWidth &+ tapColumn, box,
+      followed: follow ? operands.activation : nil,
       image: (imageInput, imageOutput), row: (y.inputStep &* rowInput, y.outputStep &* rowOutput),
       column: (x.inputStep &* columnInput, x.outputStep &* columnOutput))
   }
@@ -125,8 +128,8 @@ extension Correlation {
   /// Covers the box with tiles along its columns, or along its longest axis where columns are few: the first ones of an
   /// image, where the window leaves it, or all of a small image. Pairs are steps in input and output.
   private func runTiles(
-    _ task: inout TileTask, vectors: Int, _ box: Box, followed: Activation?, image: (Int, Int),
-    row: (Int, Int), column: (Int, Int)
+    _ task: inout TileTask, vectors: Int, blocks: Range<Int>, firstTap: Int, _ box: Box, followed: Activation?,
+    image: (Int, Int), row: (Int, Int), column: (Int, Int)
   ) {
     let (n, h, w) = (box.images.count, box.rows.count, box.columns.count)
     let tallest =
@@ -157,13 +160,12 @@ extension Correlation {
           task.out = output + (o &* outer.1.1 &+ i &* middle.1.1 &+ done &* inner.1.1)
           if kind == .product {
             TileList.run(rows: rows, vectors: vectors, task)
+            if let followed { activate(task, rows: rows, followed) }
           } else {
-            ChannelTileList.run(rows: rows, vectors: vectors, task)
-          }
-          if let followed {
-            for m in 0..<rows {
-              let out = task.out + m &* task.outRow
-              Kernels.activate(followed, count: task.valid, x: out, y: out)
+            for block in blocks {
+              let part = channelTask(task, block: block, behind: blocks.lowerBound, firstTap: firstTap)
+              ChannelTileList.run(rows: rows, vectors: ceilingQuotient(part.valid, lanes), part)
+              if let followed { activate(part, rows: rows, followed) }
             }
           }
           done &+= rows
@@ -171,5 +173,29 @@ extension Correlation {
         }
       }
     }
+  }
+
+  private func activate(_ task: TileTask, rows: Int, _ activation: Activation) {
+    for m in 0..<rows {
+      let out = task.out + m &* task.outRow
+      Kernels.activate(activation, count: task.valid, x: out, y: out)
+    }
+  }
+
+  /// The task of another block of channels of the same pixels. The last block's rows of packed weights may be shorter.
+  @inline(__always)
+  private func channelTask(_ task: TileTask, block: Int, behind first: Int, firstTap: Int) -> TileTask {
+    var part = task
+    let offset = (block &- first) &* width
+    part.a += offset
+    part.out += offset
+    if let bias = task.bias { part.bias = bias + offset }
+    part.valid = min(width, filters &- block &* width)
+    let blockWidth = ceilingQuotient(part.valid, lanes) &* lanes
+    let firstWidth = task.bDepth
+    part.b += offset &* taps &+ firstTap &* (blockWidth &- firstWidth)
+    part.tB = task.tB / firstWidth &* blockWidth
+    part.uB = task.uB / firstWidth &* blockWidth
+    return part
   }
 }
