@@ -64,7 +64,7 @@ extension Correlation {
         let tallest = TileList.maximumRows(vectors: $0)
         return tileSteps(extent: columns * 2 >= tallest ? columns : longest, tallest: tallest, vectors: $0)
       }
-      : min(ChannelTileList.maximumVectors, ceilingQuotient(filters, lanes))
+      : 1
   }
 }
 

@@ -54,7 +54,8 @@ extension Correlation {
             let columnEnd = x.runEnd(from: column, limit: part.columns.upperBound)
             run(
               Box(images: part.images, rows: row..<rowEnd, columns: column..<columnEnd), y: y, x: x,
-              group: part.group, blocks: block..<block &+ blocksAtOnce, channels: channel..<channel &+ channels, operands)
+              group: part.group, blocks: block..<block &+ blocksAtOnce, channels: channel..<channel &+ channels,
+              operands)
             column = columnEnd
           }
           row = rowEnd
@@ -78,8 +79,8 @@ extension Correlation {
     let yTaps = y.tapsInside(box.rows.lowerBound)
     let xTaps = x.tapsInside(box.columns.lowerBound)
     let firstFilter = blocks.lowerBound &* width
-    let valid = min(width, filters &- firstFilter)
-    let blockVectors = (valid &+ lanes &- 1) / lanes
+    let valid = min(blocks.count &* width, filters &- firstFilter)
+    let blockVectors = (min(width, valid) &+ lanes &- 1) / lanes
     let blockWidth = blockVectors &* lanes
     let tapPacked = depth &* blockWidth
     let tapRow = y.firstTap &+ yTaps.first &* y.tapStep
@@ -116,10 +117,14 @@ extension Correlation {
     task.streams =
       exceedsCaches && depthChunk == depth && UInt(bitPattern: operands.output) % 64 == 0
       && !operands.activation.followsInMemory
-    if kind == .product { task.joinLoops() }
+    if kind == .product {
+      task.joinLoops()
+    } else {
+      (task.depth, task.bDepth) = (ceilingQuotient(valid, lanes), taps &* lanes)
+    }
     let follow = isLast && operands.activation.followsInMemory
     runTiles(
-      &task, vectors: blockVectors, blocks: blocks, firstTap: tapRow &* windowWidth &+ tapColumn, box,
+      &task, vectors: blockVectors, box,
       followed: follow ? operands.activation : nil,
       image: (imageInput, imageOutput), row: (y.inputStep &* rowInput, y.outputStep &* rowOutput),
       column: (x.inputStep &* columnInput, x.outputStep &* columnOutput))
@@ -128,7 +133,7 @@ extension Correlation {
   /// Covers the box with tiles along its columns, or along its longest axis where columns are few: the first ones of an
   /// image, where the window leaves it, or all of a small image. Pairs are steps in input and output.
   private func runTiles(
-    _ task: inout TileTask, vectors: Int, blocks: Range<Int>, firstTap: Int, _ box: Box, followed: Activation?,
+    _ task: inout TileTask, vectors: Int, _ box: Box, followed: Activation?,
     image: (Int, Int), row: (Int, Int), column: (Int, Int)
   ) {
     let (n, h, w) = (box.images.count, box.rows.count, box.columns.count)
@@ -160,12 +165,13 @@ extension Correlation {
           task.out = output + (o &* outer.1.1 &+ i &* middle.1.1 &+ done &* inner.1.1)
           if kind == .product {
             TileList.run(rows: rows, vectors: vectors, task)
-            if let followed { activate(task, rows: rows, followed) }
           } else {
-            for block in blocks {
-              let part = channelTask(task, block: block, behind: blocks.lowerBound, firstTap: firstTap)
-              ChannelTileList.run(rows: rows, vectors: ceilingQuotient(part.valid, lanes), part)
-              if let followed { activate(part, rows: rows, followed) }
+            ChannelTileList.run(rows: rows, task)
+          }
+          if let followed {
+            for m in 0..<rows {
+              let out = task.out + m &* task.outRow
+              Kernels.activate(followed, count: task.valid, x: out, y: out)
             }
           }
           done &+= rows
@@ -173,29 +179,5 @@ extension Correlation {
         }
       }
     }
-  }
-
-  private func activate(_ task: TileTask, rows: Int, _ activation: Activation) {
-    for m in 0..<rows {
-      let out = task.out + m &* task.outRow
-      Kernels.activate(activation, count: task.valid, x: out, y: out)
-    }
-  }
-
-  /// The task of another block of channels of the same pixels. The last block's rows of packed weights may be shorter.
-  @inline(__always)
-  private func channelTask(_ task: TileTask, block: Int, behind first: Int, firstTap: Int) -> TileTask {
-    var part = task
-    let offset = (block &- first) &* width
-    part.a += offset
-    part.out += offset
-    if let bias = task.bias { part.bias = bias + offset }
-    part.valid = min(width, filters &- block &* width)
-    let blockWidth = ceilingQuotient(part.valid, lanes) &* lanes
-    let firstWidth = task.bDepth
-    part.b += offset &* taps &+ firstTap &* (blockWidth &- firstWidth)
-    part.tB = task.tB / firstWidth &* blockWidth
-    part.uB = task.uB / firstWidth &* blockWidth
-    return part
   }
 }

@@ -48,7 +48,8 @@ struct PixelBlockConvolution: PlannedConvolution {
     if g.groups != 1 { return "\(g.groups) groups, not one" }
     let pixels = g.strideY * g.strideX
     if pixels * g.c > TileList.maximumVectors * lanes {
-      return "\(pixels) pixels of \(g.c) channels in the smallest block, more than a tile's \(TileList.maximumVectors * lanes)"
+      return
+        "\(pixels) pixels of \(g.c) channels in the smallest block, more than a tile's \(TileList.maximumVectors * lanes)"
     }
     return nil
   }
