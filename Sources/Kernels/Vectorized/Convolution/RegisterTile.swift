@@ -37,6 +37,9 @@ func multiplyAccumulate<let rows: Int, let vectors: Int>(
 ) {
   var a = a
   var b = b
+  // Vectors of four compute too slowly to wait for memory, and of two nested loops the compiler keeps copies of their
+  // accumulators on the stack.
+  if lanes == 4 { return multiplyAccumulate(&acc, &a, aRow, aDepth, &b, bDepth, steps: depth) }
   var left = depth
   while left > 0 {
     if ahead > 0 {
@@ -49,19 +52,29 @@ func multiplyAccumulate<let rows: Int, let vectors: Int>(
     if aheadB > 0 {
       for i in 0..<16 { tessera_prefetch(b + (i &* bDepth &+ aheadB)) }
     }
-    for _ in 0..<min(left, 16) {
-      var panel = InlineArray<vectors, Vector>(repeating: .zero)
-      for v in 0..<vectors { panel[unchecked: v] = load(b + v &* lanes) }
-      for m in 0..<rows {
-        let scalar = Vector(repeating: a[m &* aRow])
-        for v in 0..<vectors {
-          acc[unchecked: m][unchecked: v] = multiplyAdd(acc[unchecked: m][unchecked: v], scalar, panel[unchecked: v])
-        }
-      }
-      a += aDepth
-      b += bDepth
-    }
+    multiplyAccumulate(&acc, &a, aRow, aDepth, &b, bDepth, steps: min(left, 16))
     left &-= 16
+  }
+}
+
+@inline(__always)
+private func multiplyAccumulate<let rows: Int, let vectors: Int>(
+  _ acc: inout InlineArray<rows, InlineArray<vectors, Vector>>, _ a: inout UnsafePointer<Float>, _ aRow: Int,
+  _ aDepth: Int, _ b: inout UnsafePointer<Float>, _ bDepth: Int, steps: Int
+) {
+  var left = steps
+  while left > 0 {
+    var panel = InlineArray<vectors, Vector>(repeating: .zero)
+    for v in 0..<vectors { panel[unchecked: v] = load(b + v &* lanes) }
+    for m in 0..<rows {
+      let scalar = Vector(repeating: a[m &* aRow])
+      for v in 0..<vectors {
+        acc[unchecked: m][unchecked: v] = multiplyAdd(acc[unchecked: m][unchecked: v], scalar, panel[unchecked: v])
+      }
+    }
+    a += aDepth
+    b += bDepth
+    left &-= 1
   }
 }
 
