@@ -19,6 +19,8 @@ struct Correlation: Sendable {
   var yAxis: TapAxis, xAxis: TapAxis
   var yPhases = 1, xPhases = 1
   var images: Int, groups: Int, depth: Int, filters: Int
+  /// Groups of the geometry that are one here (`joinGroups`).
+  var joinedGroups = 1
   /// Taps of the packed window, of which a phase may use some.
   var windowHeight: Int, windowWidth: Int
   // Distances in memory, in floats.
@@ -80,6 +82,7 @@ extension Correlation {
       imageInput: g.h * g.w * g.c, rowInput: g.w * g.c, columnInput: g.c, depthInput: 1,
       imageOutput: g.p * g.q * g.k, rowOutput: g.q * g.k, columnOutput: g.k)
     kind = channelwise ? .channelwise : .product
+    joinGroups()
     flattenPixels()
   }
 
@@ -99,6 +102,7 @@ extension Correlation {
       imageInput: g.p * g.q * g.k, rowInput: g.q * g.k, columnInput: g.k, depthInput: 1,
       imageOutput: g.h * g.w * g.c, rowOutput: g.w * g.c, columnOutput: g.c)
     kind = channelwise ? .channelwise : .product
+    joinGroups()
     flattenPixels()
   }
 
@@ -109,6 +113,18 @@ extension Correlation {
       images: 1, groups: 1, depth: g.k, filters: g.n, windowHeight: 1, windowWidth: 1,
       imageInput: 0, rowInput: 0, columnInput: g.transposeA ? 1 : g.k, depthInput: g.transposeA ? g.m : 1,
       imageOutput: 0, rowOutput: 0, columnOutput: g.n)
+  }
+
+  /// Groups of few output channels fill a vector together, with weights of 0 between them: as many multiply-adds as with
+  /// a vector for each group, but every line of a pixel is read once and not for each group. A depth that isn't finite
+  /// makes the groups that it is joined with NaN.
+  private mutating func joinGroups() {
+    guard kind == .product, groups > 1 else { return }
+    var count = min(groups, lanes / max(1, filters))
+    while count > 1, groups % count != 0 { count -= 1 }
+    guard count > 1 else { return }
+    (joinedGroups, groups) = (count, groups / count)
+    (depth, filters) = (depth * count, filters * count)
   }
 
   /// A 1 x 1 window without stride and padding sees all pixels of all images as one long row.

@@ -41,6 +41,8 @@ struct WeightPacking: Sendable {
   /// Output channels of a block, whole vectors.
   let width: Int
   let layout: WeightLayout
+  /// Groups of the layout that are one here, with zeros where an output channel and a depth belong to different ones.
+  var joinedGroups = 1
 
   /// Depth that one unit of packing covers, which bounds the work of a task where a window has few taps.
   private var unitDepth: Int { min(depth, 512) }
@@ -69,19 +71,45 @@ struct WeightPacking: Sendable {
       let valid = min(width, filters &- firstFilter)
       let blockWidth = (valid &+ lanes &- 1) / lanes &* lanes
       let firstDepth = depthUnit &* unitDepth
-      layout.copyPanel(
-        weights, group: group, tap: tap, taps: taps, firstDepth: firstDepth,
-        depth: min(unitDepth, depth &- firstDepth), firstFilter: firstFilter, valid: valid,
+      let unitDepth = min(unitDepth, depth &- firstDepth)
+      let target =
         packed
-          + (group &* groupPacked &+ firstFilter &* taps &* depth &+ tap &* depth &* blockWidth
-            &+ firstDepth &* blockWidth))
+        + (group &* groupPacked &+ firstFilter &* taps &* depth &+ tap &* depth &* blockWidth
+          &+ firstDepth &* blockWidth)
+      if joinedGroups > 1 {
+        packJoined(weights, group: group, tap: tap, depths: firstDepth..<firstDepth &+ unitDepth, target)
+      } else {
+        layout.copyPanel(
+          weights, group: group, tap: tap, taps: taps, firstDepth: firstDepth, depth: unitDepth,
+          firstFilter: firstFilter, valid: valid, target)
+      }
+    }
+  }
+
+  /// The same for joined groups, all of whose output channels fit one block: few weights, element by element.
+  private func packJoined(
+    _ weights: UnsafePointer<Float>, group: Int, tap: Int, depths: Range<Int>, _ target: UnsafeMutablePointer<Float>
+  ) {
+    let (groupDepth, groupFilters) = (depth / joinedGroups, filters / joinedGroups)
+    let blockWidth = ceilingQuotient(filters, lanes) &* lanes
+    for i in 0..<depths.count &* blockWidth { target[i] = 0 }
+    for d in depths {
+      let part = d / groupDepth
+      let source =
+        weights
+        + ((group &* joinedGroups &+ part) &* layout.groupStride
+          &+ (layout.rotated ? taps &- 1 &- tap : tap) &* layout.tapStride &+ d % groupDepth &* layout.depthStride)
+      let row = target + ((d &- depths.lowerBound) &* blockWidth &+ part &* groupFilters)
+      for o in 0..<groupFilters { row[o] = source[o &* layout.filterStride] }
     }
   }
 }
 
 extension WeightPacking {
   init(correlation c: Correlation, layout: WeightLayout) {
-    self.init(groups: c.groups, taps: c.taps, depth: c.depth, filters: c.filters, width: c.width, layout: layout)
+    self.init(
+      groups: c.groups, taps: c.taps, depth: c.depth, filters: c.filters, width: c.width, layout: layout,
+      joinedGroups: c.joinedGroups)
   }
 }
 
