@@ -33,7 +33,7 @@ struct RunCommand: ParsableCommand {
     let table = try LayerTable.measured(
       network, batch: batch, steps: 30, workers: workers, options: options)
     printLine("\ntraining steps of \(batch) images, mean of 30; operations are the direct algorithm's")
-    printLine("(kernels skip those in the padding, so layers of small images may pass 100 %)")
+    printLine("(more than Winograd needs, or than there are without padding: hence above 100 %)")
     printLine(table.text(peak: peak.gflops))
   }
 }
