@@ -29,7 +29,7 @@ func generatedGeometries(count: Int, seed: UInt64, maximumFlops: Double) -> [Con
 }
 
 /// Shapes that networks have, and corners that chance seldom meets.
-private let chosenGeometries = [
+let chosenGeometries = [
   ConvolutionGeometry(n: 2, h: 14, w: 14, c: 64, k: 64, r: 3, s: 3, padTop: 1, padLeft: 1, padBottom: 1, padRight: 1),
   ConvolutionGeometry(
     n: 1, h: 32, w: 31, c: 3, k: 64, r: 7, s: 7, strideY: 2, strideX: 2, padTop: 3, padLeft: 3, padBottom: 3,
