@@ -15,15 +15,19 @@ public struct Program: Sendable {
     /// The algorithm of every convolution; nil leaves the choice to the cost model. One that doesn't serve a
     /// convolution of the program is an error, never replaced silently.
     public var algorithm: ConvolutionAlgorithm?
+    /// Whether kernels take in what follows them (sums, activations and their gradients), and weights the normalization of
+    /// their result. Off, every node is a pass over memory of its own: for measurements and comparisons.
+    public var fusesNodes: Bool
 
     public init(
       instructionSet: InstructionSet? = nil, usesReferenceKernels: Bool = false, numerics: Numerics = .fast,
-      algorithm: ConvolutionAlgorithm? = nil
+      algorithm: ConvolutionAlgorithm? = nil, fusesNodes: Bool = true
     ) {
       self.instructionSet = instructionSet
       self.usesReferenceKernels = usesReferenceKernels
       self.numerics = numerics
       self.algorithm = algorithm
+      self.fusesNodes = fusesNodes
     }
   }
 
@@ -57,7 +61,9 @@ public struct Program: Sendable {
       caches: Machine.current.caches, numerics: options.numerics, algorithm: options.algorithm)
     var simplified = try Simplification.run(graph)
     if !options.usesReferenceKernels {
+      if options.fusesNodes { simplified = try FoldNormalizations().run(simplified) }
       simplified = try SelectKernels(kernels: kernels, settings: settings).run(simplified)
+      if options.fusesNodes { simplified = try FuseEpilogues().run(simplified) }
     }
     simplified = try EliminateDeadNodes().run(simplified)
     self.graph = simplified

@@ -31,6 +31,9 @@ struct NetworkCommand: ParsableCommand {
   @Option(help: "Seconds to measure, cut into five windows.")
   var duration = 1.5
 
+  @Flag(inversion: .prefixedNo, help: "Whether kernels take in what follows them (sums, activations, normalizations).")
+  var fusion = true
+
   @Option(help: "text or json.")
   var format: OutputFormat = .text
 
@@ -49,9 +52,11 @@ struct NetworkCommand: ParsableCommand {
   }
 
   func run() throws {
+    var options = try machine.programOptions(numerics: precision.numerics)
+    options.fusesNodes = fusion
     let benchmark = try NetworkBenchmark(
       NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: seed,
-      workers: machine.resolvedWorkers(), options: machine.programOptions(numerics: precision.numerics))
+      workers: machine.resolvedWorkers(), options: options)
     let result = try benchmark.measure(window: duration / 5)
     switch format {
     case .json: try printJSON(result)
