@@ -79,12 +79,12 @@ struct EpilogueOperands: Sendable {
   }
 
   /// For kernels that know no epilogue: calls `body` for parts of rows of the result, and finishes each part while it is
-  /// in the first caches.
+  /// in level 2: shorter ones would make kernels that prepare each channel do so too often.
   func forEachPart(
     of rows: Range<Int>, width: Int, _ arguments: KernelArguments, _ body: (Range<Int>) throws -> Void
   ) rethrows {
     if epilogue == Epilogue() { return try body(rows) }
-    let rowsPerPart = max(1, 4096 / max(1, width))
+    let rowsPerPart = max(1, Chunks.elementsPerTask / max(1, width))
     var first = rows.lowerBound
     while first < rows.upperBound {
       let part = first..<min(first + rowsPerPart, rows.upperBound)
