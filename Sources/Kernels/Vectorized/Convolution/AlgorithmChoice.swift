@@ -12,7 +12,7 @@ extension Kernels {
   }
 
   /// What the settings name, or the cheapest of those that don't refuse. The unrolled product never is.
-  static func chosenAlgorithm(
+  public static func algorithm(
     _ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, _ settings: ConvolutionSettings
   ) -> ConvolutionAlgorithm {
     if let algorithm = settings.algorithm {
