@@ -213,6 +213,16 @@ import Testing
     #expect(error?.description.contains("\n") == false)
   }
 
+  /// Strides that a graph takes, and whose product doesn't fit an integer.
+  @Test func hugeStridesAreRefused() throws {
+    var choices = KernelChoices(caches: .typical)
+    choices[convolution(.backwardData, set: .baseline)] = .pixelBlock
+    let stride = Int.max / 8
+    let text = choices.json.replacingOccurrences(of: "\"stride\":[1,1]", with: "\"stride\":[\(stride),\(stride)]")
+    let error = #expect(throws: TesseraError.self) { try KernelChoices(json: Array(text.utf8), source: "file") }
+    #expect(error?.location == "file, choices[0].algorithm")
+  }
+
   @Test func whatAppearsTwiceIsAnError() throws {
     var choices = KernelChoices(caches: .typical)
     choices[convolution(.forward)] = .direct

@@ -23,7 +23,7 @@ struct WinogradConvolution: PlannedConvolution {
   private let exceedsCaches: Bool
 
   private var width: Int { vectors * lanes }
-  private var blocks: Int { ceilingQuotient(filters, width) }
+  var blocks: Int { ceilingQuotient(filters, width) }
   private var paddedChannels: Int { ceilingQuotient(channels, lanes) * lanes }
   private var tileChunks: Int { ceilingQuotient(tiles.count, tilesPerTask) }
   private var inputStep: Int { tilesPerTask * paddedChannels + Self.line }
