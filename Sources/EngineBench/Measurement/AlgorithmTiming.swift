@@ -11,7 +11,7 @@ struct AlgorithmTiming {
   private(set) var seconds: [ConvolutionAlgorithm: Double] = [:]
 
   /// Those slower than the fastest by more than this factor aren't measured further.
-  private static let hopeless = 1.5
+  private static let hopeless = 2.0
   /// A best time counts as found when the second best is this near.
   private static let spread = 1.01
   private static let window = 0.01

@@ -27,8 +27,8 @@ enum ConvolutionCost {
     var packPixels: Double
   }
 
-  /// Fitted for each instruction set on a Zen 4 core; Docs/Kernels.md says how. Not chosen by the processor's model
-  /// (Docs/Decisions/0009-saved-choices.md).
+  /// Fitted with AVX-512 on a Zen 4 core; Docs/Kernels.md says how. In steps, they hold for the other instruction sets
+  /// too, and they aren't chosen by the processor's model (Docs/Decisions/0009-saved-choices.md).
   private static var constants: Constants {
     Constants(
       step: 1.1, tile: 120, transform: 170, gradientTransform: 300, weightTransform: 350,
