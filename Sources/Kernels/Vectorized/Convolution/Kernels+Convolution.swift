@@ -5,7 +5,7 @@ extension Kernels {
     _ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, _ settings: ConvolutionSettings
   ) -> any PlannedConvolution {
     let isForward = pass == .forward
-    switch chosenAlgorithm(pass, geometry, settings) {
+    switch algorithm(pass, geometry, settings) {
     case .winograd:
       return isForward
         ? WinogradConvolution(forward: geometry, caches: settings.caches)
@@ -25,7 +25,7 @@ extension Kernels {
   public static func weightGradientPlan(_ geometry: ConvolutionGeometry, _ settings: ConvolutionSettings)
     -> any PlannedWeightGradient
   {
-    switch chosenAlgorithm(.backwardWeights, geometry, settings) {
+    switch algorithm(.backwardWeights, geometry, settings) {
     case .winograd: return WinogradWeightGradient(geometry)
     case .im2col: return Im2colWeightGradient(geometry)
     case .direct, .pixelBlock:
