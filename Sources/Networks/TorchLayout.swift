@@ -9,16 +9,25 @@ public import Tessera
 /// | dense layers | [K, C] | [C, K] |
 /// | dense layers on flattened images | [K, C H W] | [H W C, K] |
 ///
-/// Everything else is alike. What a `state_dict` holds beyond, the `num_batches_tracked` of normalizations, has no use here.
+/// Everything else is alike. A loader does
+///
+///     for (name, layout) in try network.model.torchLayouts() {
+///       try store.set([name: Tensor(layout.reordered(elements[name]), shape: layout.storedShape)])
+///     }
+///
+/// What a `state_dict` holds beyond, the `num_batches_tracked` of normalizations, has no use here.
 public struct TorchLayout: Hashable, Sendable {
   /// As in a `state_dict`.
   public let shape: Shape
+  /// As in a parameter store.
+  public let storedShape: Shape
   /// PyTorch's shape as [O, I, Y, X]; Tessera's is [Y, X, I, O].
   private let axes: [Int]
 
   /// A parameter that is alike in both.
   private init(alike shape: Shape) {
     self.shape = shape
+    storedShape = shape
     axes = [1, 1, 1, shape.count]
   }
 
@@ -26,12 +35,14 @@ public struct TorchLayout: Hashable, Sendable {
   private init(filters shape: Shape) {
     axes = [shape[3], shape[2], shape[0], shape[1]]
     self.shape = Shape(axes)
+    storedShape = shape
   }
 
   /// Weights [C, K] of a dense layer on the flattened `image` [..., H, W, C].
   private init(dense shape: Shape, image: [Int]) {
     axes = [shape[1], image[2], image[0], image[1]]
     self.shape = [shape[1], shape[0]]
+    storedShape = shape
   }
 
   /// PyTorch's elements in Tessera's order; both are row-major.

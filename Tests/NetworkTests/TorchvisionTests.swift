@@ -167,7 +167,6 @@ private struct FixtureProblem {
   init(_ fixture: NetworkFixture, _ model: Sequential, _ element: ElementType) throws {
     layouts = try model.torchLayouts()
     streams = Dictionary(uniqueKeysWithValues: layouts.keys.sorted().enumerated().map { ($1, $0 + 1) })
-    let graph = try model.graph(batch: fixture.batch, element: element)
     var parameters: [String: Tensor] = [:]
     for (name, layout) in layouts {
       let u = uniform(layout.shape.count, stream: streams[name] ?? 0)
@@ -181,12 +180,12 @@ private struct FixtureProblem {
       } else {
         values = name.hasSuffix("weight") ? u.map { 1 + 0.3 * $0 } : u.map { 0.1 * $0 }
       }
-      let variable = graph.variables[try #require(graph.variableIndex(named: name))].variable
-      parameters[name] = try tensor(try layout.reordered(values), variable.type)
+      parameters[name] = try tensor(try layout.reordered(values), TensorType(layout.storedShape, element))
     }
     self.parameters = parameters
     let image = TensorType(Shape([fixture.batch] + fixture.inputShape.dimensions), element)
     input = try tensor(uniform(image.shape.count, stream: 0).map { 2 * $0 }, image)
+    let graph = try model.graph(batch: fixture.batch)
     let output = graph.shape(of: try #require(graph.outputs.first).value)
     let rows = Shape(Array(output.dimensions.dropLast()))
     let labels = (0..<rows.count).map { Int32((5 * $0 + $0 / 3) % fixture.classes) }

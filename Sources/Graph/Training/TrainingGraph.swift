@@ -10,10 +10,9 @@ public enum TrainingGraph {
 
   /// A training step of a model.
   ///
-  /// Inputs "input" ([batch] + inputShape), "target" (labels [batch] int32, [batch, H, W] where
-  /// each pixel has a class, or like the output), "learning_rate" and
-  /// one "learning_rate.GROUP" for each other parameter group. Outputs "loss" and "output" (class probabilities for
-  /// cross-entropy).
+  /// Inputs "input" ([batch] + inputShape), "target" (labels [batch] int32, [batch, H, W] where each pixel has a class, or
+  /// like the output), "learning_rate" and one "learning_rate.GROUP" for each other parameter group. Outputs "loss" and
+  /// "output" (class probabilities for cross-entropy).
   /// - Parameter inputShape: of one example; nil: the model's own.
   public static func build(
     model: some Layer, inputShape: Shape? = nil, batch: Int, loss: Loss, optimizer: Optimizer,
