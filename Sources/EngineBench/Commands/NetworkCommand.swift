@@ -33,6 +33,9 @@ struct NetworkCommand: ParsableCommand {
   @Option(help: "Seconds to measure, cut into five windows.")
   var duration = 1.5
 
+  @Flag(help: "Also time each kernel, over five further runs; in json each node.")
+  var profile = false
+
   @Option(help: "text or json.")
   var format: OutputFormat = .text
 
@@ -56,14 +59,18 @@ struct NetworkCommand: ParsableCommand {
       workers: machine.resolvedWorkers(),
       options: machine.programOptions(numerics: precision.numerics, choices: saved.choices()))
     let result = try benchmark.measure(window: duration / 5)
+    let profile = self.profile ? try NodeTimes(benchmark, runs: 5) : nil
     switch format {
-    case .json: try printJSON(result)
+    case .json:
+      try printJSON(result)
+      for entry in profile?.entries ?? [] { try printJSON(entry) }
     case .text:
       printLine("\(network), batch \(batch), \(mode.rawValue), \(result.workers) workers")
       printLine("best              \(Format.milliseconds(result.bestMs * 1e-3)) ms")
       printLine("median            \(Format.milliseconds(result.medianMs * 1e-3)) ms")
       printLine("images a second   \(Format.grouped(result.imagesPerSecond))")
       printLine("checksum          \(result.checksum)")
+      if let profile { printLine(profile.text) }
     }
   }
 }
