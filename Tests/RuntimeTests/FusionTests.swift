@@ -5,7 +5,8 @@ import Testing
 /// Networks in which something follows a kernel that can take it in.
 extension Problems {
   static let blocks: [Problem] =
-    [ActivationFunction.relu, .leakyRelu(slope: 0.2), .sigmoid, .tanh].flatMap { function in
+    [ActivationFunction.relu, .leakyRelu(slope: 0.2), .sigmoid, .tanh, .clip(lower: 0, upper: 0.5)].flatMap {
+      function in
       [1, 5, 19].flatMap { channels in
         [Normalization.none, .batch, .frozen].map { block(function, channels: channels, $0) }
       }
@@ -120,6 +121,8 @@ extension Problems {
     #expect(
       try operations(ConvTranspose2D(2, kernelSize: 3, activation: .tanh), [5, 5, 1]) == ["conv2d_backward_data+tanh"])
     #expect(try operations(Sequential([Dense(2), Sigmoid()]), [3]) == ["matrix_product+sigmoid"])
+    #expect(
+      try operations(Sequential([Conv2D(2, kernelSize: 3), ReLU6()]), [5, 5, 1]) == ["conv2d+clip(0.0...6.0)"])
     // Only the first of two.
     #expect(try operations(Sequential([Dense(2), ReLU(), Tanh()]), [3]) == ["matrix_product+relu", "tanh"])
     // Not into others.

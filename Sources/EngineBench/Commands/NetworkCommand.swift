@@ -25,6 +25,8 @@ struct NetworkCommand: ParsableCommand {
 
   @OptionGroup var precision: NumericsOption
 
+  @OptionGroup var saved: ChoicesOption
+
   @Option(help: "Seed of weights, images and labels.")
   var seed: UInt64 = 0
 
@@ -33,6 +35,9 @@ struct NetworkCommand: ParsableCommand {
 
   @Flag(inversion: .prefixedNo, help: "Whether kernels take in what follows them (sums, activations, normalizations).")
   var fusion = true
+
+  @Flag(help: "Also time each kernel, over five further runs; in json each node.")
+  var profile = false
 
   @Option(help: "text or json.")
   var format: OutputFormat = .text
@@ -52,20 +57,24 @@ struct NetworkCommand: ParsableCommand {
   }
 
   func run() throws {
-    var options = try machine.programOptions(numerics: precision.numerics)
+    var options = try machine.programOptions(numerics: precision.numerics, choices: saved.choices())
     options.fusesNodes = fusion
     let benchmark = try NetworkBenchmark(
       NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: seed,
       workers: machine.resolvedWorkers(), options: options)
     let result = try benchmark.measure(window: duration / 5)
+    let profile = self.profile ? try NodeTimes(benchmark, runs: 5) : nil
     switch format {
-    case .json: try printJSON(result)
+    case .json:
+      try printJSON(result)
+      for entry in profile?.entries ?? [] { try printJSON(entry) }
     case .text:
       printLine("\(network), batch \(batch), \(mode.rawValue), \(result.workers) workers")
       printLine("best              \(Format.milliseconds(result.bestMs * 1e-3)) ms")
       printLine("median            \(Format.milliseconds(result.medianMs * 1e-3)) ms")
       printLine("images a second   \(Format.grouped(result.imagesPerSecond))")
       printLine("checksum          \(result.checksum)")
+      if let profile { printLine(profile.text) }
     }
   }
 }

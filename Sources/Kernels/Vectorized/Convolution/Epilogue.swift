@@ -6,6 +6,7 @@ enum Epilogue {
   case none
   case relu
   case leakyRelu(Float)
+  case clip(Float, Float)
 
   @inline(__always)
   func apply(_ z: Vector) -> Vector {
@@ -13,6 +14,7 @@ enum Epilogue {
     case .none: z
     case .relu: atLeast(.zero, z)
     case .leakyRelu(let slope): z.replacing(with: z * Vector(repeating: slope), where: z .< Vector.zero)
+    case .clip(let lower, let upper): clipped(z, Vector(repeating: lower), Vector(repeating: upper))
     }
   }
 
@@ -20,6 +22,7 @@ enum Epilogue {
     switch operands.activation {
     case .relu where !operands.followsInMemory: self = .relu
     case .leakyRelu(let slope) where !operands.followsInMemory: self = .leakyRelu(Float(slope))
+    case .clip(let lower, let upper) where !operands.followsInMemory: self = .clip(Float(lower), Float(upper))
     default: self = .none
     }
   }
