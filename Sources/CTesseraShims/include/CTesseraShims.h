@@ -75,6 +75,15 @@ static inline __m256 tessera_at_least_8(__m256 least, __m256 value) { return _mm
 static inline __m512 tessera_at_least_16(__m512 least, __m512 value) { return _mm512_max_ps(least, value); }
 #endif
 
+// Lane i of the result is lane index[i].
+
+#if defined(__AVX2__)
+static inline __m256 tessera_permuted_8(__m256 value, __m256i index) { return _mm256_permutevar8x32_ps(value, index); }
+#endif
+#if defined(__AVX512F__)
+static inline __m512 tessera_permuted_16(__m512 value, __m512i index) { return _mm512_permutexvar_ps(index, value); }
+#endif
+
 // accumulator + a * b, rounded once, on a whole vector.
 
 #if defined(__FMA__)

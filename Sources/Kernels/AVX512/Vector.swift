@@ -56,3 +56,9 @@ func storeFirst(_ count: Int, _ value: Vector, _ target: UnsafeMutablePointer<Fl
 func stream(_ value: Vector, _ target: UnsafeMutablePointer<Float>) {
   tessera_stream_16(target, value)
 }
+
+/// Lane i of the result is lane index[i] of `value`.
+@inline(__always)
+func permuted(_ value: Vector, _ index: IntVector) -> Vector {
+  tessera_permuted_16(value, unsafeBitCast(index, to: SIMD8<Int64>.self))
+}

@@ -70,3 +70,11 @@ func stream(_ value: Vector, _ target: UnsafeMutablePointer<Float>) {
     UnsafeMutableRawPointer(target).storeBytes(of: value, as: Vector.self)
   #endif
 }
+
+/// Lane i of the result is lane index[i] of `value`.
+@inline(__always)
+func permuted(_ value: Vector, _ index: IntVector) -> Vector {
+  var result = Vector.zero
+  for lane in 0..<lanes { result[lane] = value[Int(index[lane])] }
+  return result
+}
