@@ -171,7 +171,7 @@ extension Correlation {
           if let followed {
             for m in 0..<rows {
               let out = task.out + m &* task.outRow
-              Kernels.activate(followed, count: task.valid, x: out, y: out)
+              Kernels.activate(followed, count: task.valid, x: out, y: out, streams: false)
             }
           }
           done &+= rows

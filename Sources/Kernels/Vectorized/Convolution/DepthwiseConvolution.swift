@@ -51,7 +51,7 @@ struct DepthwiseConvolution: PlannedConvolution {
         if activation.followsInMemory {
           for m in 0..<tile.rows {
             let out = tile.output + m &* tiles.outputWidth &* tiles.channels
-            Kernels.activate(activation, count: tile.columnsInside &* tiles.channels, x: out, y: out)
+            Kernels.activate(activation, count: tile.columnsInside &* tiles.channels, x: out, y: out, streams: false)
           }
         }
       }

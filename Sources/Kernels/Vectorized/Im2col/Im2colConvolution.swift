@@ -109,7 +109,7 @@ struct Im2colConvolution: PlannedConvolution {
     if isLast, operands.activation.followsInMemory {
       for m in 0..<windows.count {
         let out = tile.out + m &* pixelStep
-        Kernels.activate(operands.activation, count: valid, x: out, y: out)
+        Kernels.activate(operands.activation, count: valid, x: out, y: out, streams: false)
       }
     }
   }

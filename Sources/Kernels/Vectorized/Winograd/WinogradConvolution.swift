@@ -164,7 +164,7 @@ struct WinogradConvolution: PlannedConvolution {
     for i in 0..<tile.rows {
       for j in 0..<tile.columns {
         let y = pixels.pixels[i &* 4 &+ j] + firstFilter
-        Kernels.activate(activation, count: min(width, filters &- firstFilter), x: y, y: y)
+        Kernels.activate(activation, count: min(width, filters &- firstFilter), x: y, y: y, streams: false)
       }
     }
   }
