@@ -90,10 +90,8 @@ private func gather<let vectors: Int>(
       let share =
         share > 0
         ? share
-        : 1
-          / Float(
-            elements(
-              g, countPadding: countPadding, top: p &* g.strideY &- g.padTop, left: q &* g.strideX &- g.padLeft))
+        : shareOfWindow(
+          g, countPadding: countPadding, top: p &* g.strideY &- g.padTop, left: q &* g.strideX &- g.padLeft)
       let deltas = block.values(dy + (windows.image &+ p &* g.q &+ q) &* g.c)
       for v in 0..<vectors { sum[v] = multiplyAdd(sum[v], deltas[v], Vector(repeating: share)) }
     }
@@ -101,12 +99,14 @@ private func gather<let vectors: Int>(
   block.write(sum, dx, streams: streams)
 }
 
-/// What the sum of a window that meets the image is divided by.
-@inline(__always)
-private func elements(_ g: PoolingGeometry, countPadding: Bool, top: Int, left: Int) -> Int {
-  countPadding
+/// 1 / what the sum of a window that meets the image is divided by. Not inlined: whoever calls it wouldn't be any more.
+@inline(never)
+private func shareOfWindow(_ g: PoolingGeometry, countPadding: Bool, top: Int, left: Int) -> Float {
+  let elements =
+    countPadding
     ? paddedCount(g, top: top, left: left)
     : tapsInside(g.r, top, g.dilationY, g.h).count &* tapsInside(g.s, left, g.dilationX, g.w).count
+  return 1 / Float(elements)
 }
 
 /// Elements of a window that lie in the padded image.
