@@ -39,7 +39,7 @@ struct NetworkCommand: ParsableCommand {
   @Flag(help: "Also time each kernel, over five further runs; in json each node.")
   var profile = false
 
-  @Option(help: "text or json.")
+  @Option(help: "text, json or csv.")
   var format: OutputFormat = .text
 
   func validate() throws {
@@ -68,6 +68,12 @@ struct NetworkCommand: ParsableCommand {
     case .json:
       try printJSON(result)
       for entry in profile?.entries ?? [] { try printJSON(entry) }
+    case .csv:
+      var csv = CSVPrinter()
+      try csv.print(result)
+      // Of other columns, under a header of their own.
+      var nodes = CSVPrinter()
+      for entry in profile?.entries ?? [] { try nodes.print(entry) }
     case .text:
       printLine("\(network), batch \(batch), \(mode.rawValue), \(result.workers) workers")
       printLine("best              \(Format.milliseconds(result.bestMs * 1e-3)) ms")

@@ -39,6 +39,30 @@ func atLeast(_ least: Vector, _ value: Vector) -> Vector {
   tessera_at_least_8(least, value)
 }
 
+/// The smaller of each lane of `value` and `most`; a NaN in `value` stays.
+@inline(__always)
+func atMost(_ most: Vector, _ value: Vector) -> Vector {
+  tessera_at_most_8(most, value)
+}
+
+/// value * 2^n for whole n, which `integer` holds too.
+@inline(__always)
+func scale(_ value: Vector, n: Vector, integer: IntVector) -> Vector {
+  scaleByHalves(value, integer)
+}
+
+/// a where `value` is greater than `best`, or the first NaN; else b.
+@inline(__always)
+func chooseLarger(_ value: Vector, _ best: Vector, _ a: Vector, else b: Vector) -> Vector {
+  tessera_choose_larger_8(value, best, a, b)
+}
+
+/// `value` where the bits of a and b are the same integers, else 0.
+@inline(__always)
+func whereEqual(_ a: Vector, _ b: Vector, _ value: Vector) -> Vector {
+  tessera_where_equal_8(a, b, value)
+}
+
 /// The first `count` floats from `source`, 0...8; the other lanes are 0 and their memory is not read.
 @inline(__always)
 func loadFirst(_ count: Int, _ source: UnsafePointer<Float>) -> Vector {
