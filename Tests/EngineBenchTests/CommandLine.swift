@@ -23,6 +23,10 @@ struct CommandResult {
 
 /// Runs `engine-bench`, which the build puts beside the tests.
 func engineBench(_ arguments: String..., environment: [String: String] = [:]) throws -> CommandResult {
+  try engineBench(arguments: arguments, environment: environment)
+}
+
+func engineBench(arguments: [String], environment: [String: String] = [:]) throws -> CommandResult {
   let tests = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
   let process = Process()
   process.executableURL = tests.deletingLastPathComponent().appendingPathComponent("engine-bench")

@@ -5,7 +5,7 @@ import TesseraKernels
 /// its own. Everything else keeps its operation, which names its one kernel itself.
 struct SelectKernels: GraphPass {
   let kernels: any KernelSet.Type
-  let settings: ConvolutionSettings
+  let selection: AlgorithmSelection
 
   func run(_ graph: Graph) throws(TesseraError) -> Graph {
     try GraphRewriter.rewrite(graph) { (rewriter, node) throws(TesseraError) in
@@ -28,13 +28,13 @@ struct SelectKernels: GraphPass {
     let activation: ActivationFunction
     switch node.operation {
     case let operation as Convolution2D:
-      plan = try kernels.plan(.forward, operation.geometry(inputs), settings, at: node.name)
+      plan = try self.plan(.forward, operation.geometry(inputs), at: node.name)
       activation = operation.activation
     case let operation as ConvolutionBackwardData:
-      plan = try kernels.plan(.backwardData, operation.geometry(inputs, output), settings, at: node.name)
+      plan = try self.plan(.backwardData, operation.geometry(inputs, output), at: node.name)
       activation = operation.activation
     case let operation as MatrixProduct:
-      plan = kernels.matrixProductPlan(operation.geometry(inputs), caches: settings.caches)
+      plan = kernels.matrixProductPlan(operation.geometry(inputs), caches: selection.caches)
       activation = operation.activation
     default: return nil
     }
@@ -42,27 +42,10 @@ struct SelectKernels: GraphPass {
       name: node.operation.name, plan: plan, flops: node.operation.flops(inputs), activation: activation,
       outputType: output)
   }
-}
 
-extension KernelSet {
-  /// The plan of forward or backward-data.
-  /// - Throws: ``TesseraError/Code/unsupported`` if the settings name an algorithm that refuses the geometry.
-  fileprivate static func plan(
-    _ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, _ settings: ConvolutionSettings, at location: String
-  ) throws(TesseraError) -> any PlannedConvolution {
-    try demandSupport(pass, geometry, settings, at: location)
-    return plan(pass, geometry, settings)
-  }
-
-  /// - Throws: ``TesseraError/Code/unsupported`` if the settings name an algorithm that refuses the geometry.
-  static func demandSupport(
-    _ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, _ settings: ConvolutionSettings, at location: String
-  ) throws(TesseraError) {
-    guard let algorithm = settings.algorithm,
-      let reason = refusal(algorithm, pass, geometry, numerics: settings.numerics)
-    else { return }
-    throw TesseraError(
-      .unsupported, at: location, expected: "a \(pass.rawValue) convolution that \(algorithm.rawValue) computes",
-      found: reason)
+  private func plan(_ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, at location: String)
+    throws(TesseraError) -> any PlannedConvolution
+  {
+    kernels.plan(pass, geometry, try selection.settings(pass, geometry, kernels, at: location))
   }
 }

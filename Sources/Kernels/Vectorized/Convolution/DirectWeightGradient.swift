@@ -29,7 +29,7 @@ struct DirectWeightGradient: PlannedWeightGradient {
   var tapRowParts: Int { ceilingQuotient(geometry.r, tapRowsPerTask) }
   var channelParts: Int { ceilingQuotient(depth, channelsPerTask) }
   var taskCount: Int { chunks * groups * blocks * tapRowParts * channelParts }
-  private var mergesTaps: Bool { !isChannelwise && Self.mergesTaps(geometry, depth, vectors) }
+  var mergesTaps: Bool { !isChannelwise && Self.mergesTaps(geometry, depth, vectors) }
   private var copiesInput: Bool { !isChannelwise && Self.copiesInput(geometry, depth, channelsPerTask, vectors) }
 
   private static func mergesTaps(_ g: ConvolutionGeometry, _ depth: Int, _ vectors: Int) -> Bool {

@@ -15,9 +15,9 @@ struct WinogradWeightGradient: PlannedWeightGradient {
   let tilesPerStep: Int, stepsPerChunk: Int
 
   private var width: Int { vectors * lanes }
-  private var channelBlocks: Int { ceilingQuotient(geometry.c, channelsPerBlock) }
-  private var filterBlocks: Int { ceilingQuotient(geometry.k, width) }
-  private var steps: Int { ceilingQuotient(tiles.count, tilesPerStep) }
+  var channelBlocks: Int { ceilingQuotient(geometry.c, channelsPerBlock) }
+  var filterBlocks: Int { ceilingQuotient(geometry.k, width) }
+  var steps: Int { ceilingQuotient(tiles.count, tilesPerStep) }
   private var chunks: Int { ceilingQuotient(steps, stepsPerChunk) }
 
   private static var line: Int { 16 }
