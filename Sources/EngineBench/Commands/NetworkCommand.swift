@@ -8,7 +8,7 @@ struct NetworkCommand: ParsableCommand {
     discussion: """
       Networks: \(NetworkCatalogue.all.map { "\($0.name) (\($0.summary))" }.joined(separator: ", ")).
       best_ms is the best of five window means, median_ms is over single calls. A training step is the forward pass in \
-      training mode, the mean softmax cross-entropy on one fixed batch, the backward pass and SGD with learning rate 0.01 and \
+      training mode, the mean softmax cross-entropy on one fixed batch, the backward pass and SGD with learning rate 0.0001 and \
       momentum 0.9. The checksum is of the outputs, or of all parameters after three steps.
       """)
 
