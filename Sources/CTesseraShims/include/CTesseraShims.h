@@ -3,6 +3,7 @@
 #ifndef CTESSERA_SHIMS_H
 #define CTESSERA_SHIMS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #if defined(__x86_64__)
@@ -30,6 +31,46 @@ static inline void tessera_prefetch_to_write(float *address) {
   __builtin_prefetch(address, 1, 3);
 #endif
 }
+
+/// `concurrentPerform` for a function and its context, for which nothing is allocated.
+void tessera_apply(intptr_t iterations, void *context, void (*work)(void *, size_t));
+
+/// The calling thread's floating-point state: rounding, traps, what becomes of denormals. 0 where there is none to set.
+static inline uint64_t tessera_get_float_state(void) {
+#if defined(__x86_64__)
+  return _mm_getcsr();
+#elif defined(__aarch64__)
+  uint64_t state;
+  __asm__ __volatile__("mrs %0, fpcr" : "=r"(state));
+  return state;
+#else
+  return 0;
+#endif
+}
+
+static inline void tessera_set_float_state(uint64_t state) {
+#if defined(__x86_64__)
+  _mm_setcsr((unsigned)state);
+#elif defined(__aarch64__)
+  __asm__ __volatile__("msr fpcr, %0" : : "r"(state));
+#else
+  (void)state;
+#endif
+}
+
+/// The state to compute in: round to nearest, no traps, denormals are zero as operands and as results.
+static inline uint64_t tessera_computing_float_state(void) {
+#if defined(__x86_64__)
+  return 0x9FC0;
+#elif defined(__aarch64__)
+  return 1 << 24;
+#else
+  return 0;
+#endif
+}
+
+/// The processor that the calling thread is on; below 0 if the system doesn't tell.
+int tessera_current_processor(void);
 
 /// The processors that the calling thread may run on, a bit each, without allocating. 0 if the system tells, or obeys.
 int tessera_get_thread_processors(uint64_t *mask, intptr_t words);

@@ -67,7 +67,7 @@ final class NetworkBenchmark {
 
   func measure(window: Double) throws -> NetworkResult {
     let checksum = try self.checksum()
-    let timing = try Timing(window: window) { try run() }
+    let timing = try session.withWorkers { try Timing(window: window) { try run() } }
     return NetworkResult(
       network: network.name, batch: batch, mode: mode.rawValue,
       isa: session.program.instructionSet.name, workers: session.workers,

@@ -12,12 +12,15 @@ final class StepProgress: @unchecked Sendable {
   private let counters: UnsafeMutablePointer<Atomic<Int>>
   private let counterCount: Int
   private let taskCounts: [Int]
-  let workers: Int
+  private let maximumWorkers: Int
+  /// Of this run.
+  private(set) var workers: Int
 
-  init(taskCounts: [Int], workers: Int) {
+  init(taskCounts: [Int], maximumWorkers: Int) {
     self.taskCounts = taskCounts
-    self.workers = workers
-    counterCount = taskCounts.count * (workers + 1) * Self.stride
+    self.maximumWorkers = maximumWorkers
+    workers = maximumWorkers
+    counterCount = taskCounts.count * (maximumWorkers + 1) * Self.stride
     counters = .allocate(capacity: max(1, counterCount))
     for index in 0..<counterCount { (counters + index).initialize(to: Atomic(0)) }
   }
@@ -28,7 +31,8 @@ final class StepProgress: @unchecked Sendable {
   }
 
   /// Before a run: nothing is claimed, nothing done. Steps that `isSkipped` names are done from the start.
-  func reset(isSkipped: (Int) -> Bool) {
+  func reset(workers: Int, isSkipped: (Int) -> Bool) {
+    self.workers = workers
     for step in taskCounts.indices {
       let skipped = isSkipped(step)
       for share in 0..<workers {
@@ -72,11 +76,11 @@ final class StepProgress: @unchecked Sendable {
 
   @inline(__always)
   private func cursor(_ step: Int, _ share: Int) -> UnsafeMutablePointer<Atomic<Int>> {
-    counters + (step * (workers + 1) + share) * Self.stride
+    counters + (step * (maximumWorkers + 1) + share) * Self.stride
   }
 
   @inline(__always)
   private func done(_ step: Int) -> UnsafeMutablePointer<Atomic<Int>> {
-    cursor(step, workers)
+    cursor(step, maximumWorkers)
   }
 }
