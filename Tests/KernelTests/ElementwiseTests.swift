@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  /// The loops give what they promise: the number of operations, and a sum of what was read.
+  /// The loops give what they promise: the number of operations, a sum of what was read, and what was to be written.
   @Test(arguments: KernelCatalogue.supported)
   func measurementLoops(_ set: InstructionSet) throws {
     let kernels = try kernels(of: set)
@@ -87,8 +87,23 @@ import Testing
     expectClose([sink], [Double(12 * set.floatLanes)], "chains") { _ in 1e-3 }
     for count in counts(set) {
       let ones = GuardedBuffer<Float>(repeating: 1, count: count)
-      let sum = kernels.readLoop(count: count, x: ones.pointer)
-      #expect(sum == Float(count))
+      for pattern in TransferPattern.allCases {
+        for streams in [false, true] {
+          // Aligned to a page.
+          let y = GuardedBuffer<Float>(repeating: .nan, count: count, guardedAt: .start)
+          let sum = kernels.transferLoop(
+            pattern, streams: streams, count: count, a: ones.pointer, b: ones.pointer, y: y.pointer)
+          let written: Float? =
+            switch pattern {
+            case .read: nil
+            case .triad: 1.5
+            case .copy: 1
+            case .fill: 0
+            }
+          #expect(sum == (pattern == .read ? Float(count) : 0))
+          #expect(y.values.allSatisfy { $0 == written || written == nil && $0.isNaN }, "\(set) \(pattern) \(count)")
+        }
+      }
     }
   }
 }

@@ -32,7 +32,7 @@ struct LayersCommand: ParsableCommand {
   @Flag(help: "Compare results with double precision: max_error = max|y - ref| / max|ref|.")
   var verify = false
 
-  @Option(help: "text or json.")
+  @Option(help: "text, json or csv.")
   var format: OutputFormat = .text
 
   func validate() throws {
@@ -55,6 +55,7 @@ struct LayersCommand: ParsableCommand {
           + "peak \(Format.fixed(peak.gflops, 1)) GFLOP/s")
       printLine(LayerLine.header(verify: verify))
     }
+    var csv = CSVPrinter()
     for problem in problems {
       for pass in passes {
         if let reason = try refusal(pass, problem.geometry) {
@@ -66,6 +67,7 @@ struct LayersCommand: ParsableCommand {
         let result = try benchmark.measure(peak: peak, verifies: verify)
         switch format {
         case .json: try printJSON(result)
+        case .csv: try csv.print(result)
         case .text: printLine(LayerLine.text(result))
         }
       }

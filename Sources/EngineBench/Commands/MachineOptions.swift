@@ -47,4 +47,6 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
   case text
   /// One object a line.
   case json
+  /// A header line, then one line for each object.
+  case csv
 }

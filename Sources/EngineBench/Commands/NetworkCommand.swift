@@ -31,7 +31,7 @@ struct NetworkCommand: ParsableCommand {
   @Option(help: "Seconds to measure, cut into five windows.")
   var duration = 1.5
 
-  @Option(help: "text or json.")
+  @Option(help: "text, json or csv.")
   var format: OutputFormat = .text
 
   func validate() throws {
@@ -55,6 +55,9 @@ struct NetworkCommand: ParsableCommand {
     let result = try benchmark.measure(window: duration / 5)
     switch format {
     case .json: try printJSON(result)
+    case .csv:
+      var csv = CSVPrinter()
+      try csv.print(result)
     case .text:
       printLine("\(network), batch \(batch), \(mode.rawValue), \(result.workers) workers")
       printLine("best              \(Format.milliseconds(result.bestMs * 1e-3)) ms")

@@ -22,6 +22,11 @@ public enum KernelCatalogue {
     }
   }
 
+  /// The same, nil also where this processor lacks the instruction set.
+  public static func runnableKernels(for instructionSet: InstructionSet) -> (any KernelSet.Type)? {
+    supported.contains(instructionSet) ? kernels(for: instructionSet) : nil
+  }
+
   /// What both processor and build offer, in order of preference, the best last. Never empty.
   public static let supported: [InstructionSet] = {
     #if arch(x86_64)

@@ -1,4 +1,3 @@
-import Dispatch
 public import TesseraKernels
 
 /// What a number of workers can do at best, measured: the figures that percentages of peak refer to.
@@ -16,25 +15,18 @@ public struct PeakMeasurement: Sendable {
   public init(instructionSet: InstructionSet, workers: Int) {
     self.instructionSet = instructionSet
     self.workers = workers
-    let kernels = KernelCatalogue.kernels(for: instructionSet)
-    guard let kernels, KernelCatalogue.supported.contains(instructionSet) else {
-      (gflops, readGigabytesPerSecond) = (0, 0)
-      return
-    }
-    let iterations = Self.iterations(kernels)
-    gflops = Self.best(workers: workers, runs: 8) { _, sink in
+    gflops = Self.multiplyAdd(instructionSet, workers: workers)
+    readGigabytesPerSecond =
+      BandwidthMeasurement(instructionSet: instructionSet, workers: workers)?
+      .gigabytesPerSecond(.read, in: .memory, streams: false) ?? 0
+  }
+
+  /// 10^9 floating-point operations a second of multiply-adds on registers; 0 for an instruction set that can't run here.
+  public static func multiplyAdd(_ instructionSet: InstructionSet, workers: Int) -> Double {
+    guard let kernels = KernelCatalogue.runnableKernels(for: instructionSet) else { return 0 }
+    let iterations = iterations(kernels)
+    return TeamRate.best(workers: workers, runs: 8) { _, sink in
       kernels.multiplyAddLoop(iterations: iterations, sink: sink)
-    }
-    // Several times the last-level cache in all, so that little of it is still there in the next run.
-    let total = max(4 * Machine.current.caches.level3Bytes, 128 << 20)
-    let count = max(1 << 20, total / workers / MemoryLayout<Float>.stride)
-    let memory = (0..<workers).map { _ in
-      AlignedMemory(byteCount: count * MemoryLayout<Float>.stride)
-    }
-    readGigabytesPerSecond = Self.best(workers: workers, runs: 5) { worker, sink in
-      let x = memory[worker].base.assumingMemoryBound(to: Float.self)
-      sink.pointee = kernels.readLoop(count: count, x: x)
-      return Double(count * MemoryLayout<Float>.stride)
     }
   }
 
@@ -44,35 +36,9 @@ public struct PeakMeasurement: Sendable {
     var iterations = 100_000
     var sink: Float = 0
     while true {
-      let start = DispatchTime.now().uptimeNanoseconds
-      _ = kernels.multiplyAddLoop(iterations: iterations, sink: &sink)
-      if DispatchTime.now().uptimeNanoseconds - start >= 12_000_000 { return iterations }
+      let seconds = TeamRate.seconds { _ = kernels.multiplyAddLoop(iterations: iterations, sink: &sink) }
+      if seconds >= 0.012 { return iterations }
       iterations *= 2
     }
-  }
-
-  /// The best rate of several runs, in 10^9 a second of what `body` returns the amount of.
-  private static func best(
-    workers: Int, runs: Int,
-    _ body: @escaping @Sendable (_ worker: Int, _ sink: UnsafeMutablePointer<Float>) -> Double
-  ) -> Double {
-    let amounts = AlignedMemory(byteCount: workers * AlignedMemory.alignment)
-    var best = 0.0
-    for _ in 0..<runs {
-      let start = DispatchTime.now().uptimeNanoseconds
-      Team.perform(workers: workers) { worker, processor in
-        let binding = processor.flatMap { ThreadBinding(toProcessor: $0) }
-        let line = amounts.base + worker * AlignedMemory.alignment
-        let amount = body(worker, (line + 64).assumingMemoryBound(to: Float.self))
-        line.storeBytes(of: amount, as: Double.self)
-        _ = consume binding
-      }
-      let nanoseconds = max(1, DispatchTime.now().uptimeNanoseconds - start)
-      let amount = (0..<workers).reduce(0.0) {
-        $0 + (amounts.base + $1 * AlignedMemory.alignment).load(as: Double.self)
-      }
-      best = max(best, amount / Double(nanoseconds))
-    }
-    return best
   }
 }

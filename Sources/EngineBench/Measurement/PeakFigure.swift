@@ -1,0 +1,120 @@
+import Tessera
+import TesseraKernels
+
+/// One thing that a number of workers did, and how fast.
+struct PeakFigure: Encodable {
+  let measure: String
+  let isa: String
+  let level: String
+  let workers: Int
+  let value: Double
+  let unit: String
+
+  static func measured(
+    _ sets: [InstructionSet], bandwidthOf instructionSet: InstructionSet, teams: [Int]
+  ) throws -> [PeakFigure] {
+    var figures: [PeakFigure] = []
+    for set in sets {
+      for workers in teams {
+        figures.append(
+          PeakFigure(
+            measure: "multiply_add", isa: set.name, level: "registers", workers: workers,
+            value: PeakMeasurement.multiplyAdd(set, workers: workers), unit: "GFLOP/s"))
+      }
+    }
+    for level in MemoryLevel.allCases {
+      for (pattern, streams) in Bandwidths.loops(in: level) {
+        for workers in teams {
+          guard let bandwidth = BandwidthMeasurement(instructionSet: instructionSet, workers: workers) else { continue }
+          figures.append(
+            PeakFigure(
+              measure: Bandwidths.name(pattern, streams), isa: instructionSet.name, level: level.rawValue,
+              workers: workers, value: bandwidth.gigabytesPerSecond(pattern, in: level, streams: streams),
+              unit: "GB/s"))
+        }
+      }
+    }
+    for workers in teams {
+      figures.append(
+        PeakFigure(
+          measure: "empty_run", isa: instructionSet.name, level: "", workers: workers,
+          value: try emptyRunSeconds(instructionSet, workers: workers) * 1e6, unit: "us"))
+    }
+    return figures
+  }
+
+  /// A line for each measure, a column for each number of workers.
+  static func text(_ figures: [PeakFigure]) -> String {
+    let teams = Set(figures.map(\.workers)).sorted()
+    var table = TextTable(
+      header: ["measure", "of", "unit"] + teams.map { "\($0) worker\($0 == 1 ? "" : "s")" })
+    for figure in figures where figure.workers == teams.first {
+      let values = figures.filter {
+        $0.measure == figure.measure && $0.isa == figure.isa && $0.level == figure.level
+      }
+      table.add(
+        [figure.measure, figure.measure == "multiply_add" ? figure.isa : figure.level, figure.unit]
+          + values.map { Format.fixed($0.value, 1) })
+    }
+    return table.text
+  }
+
+  /// How long a run takes that has next to nothing to compute: one addition.
+  private static func emptyRunSeconds(_ set: InstructionSet, workers: Int) throws -> Double {
+    var graph = Graph()
+    let x = try graph.addInput("x", TensorType([1]))
+    try graph.addOutput("y", graph.apply(Add(), x, x, name: "y"))
+    let session = try Session(
+      Program(graph, options: Program.Options(instructionSet: set)), store: ParameterStore(), workers: workers)
+    let (input, output) = (HostTensor<Float>(1) { _ in 1 }, HostTensor<Float>(1) { _ in 0 })
+    let timing = try Timing(window: 0.02) { () throws(TesseraError) in
+      try session.run { (call) throws(TesseraError) in
+        try call.setInput("x", UnsafeRawBufferPointer(input.bytes))
+        try call.setOutput("y", output.bytes)
+      }
+    }
+    return timing.bestSeconds
+  }
+}
+
+/// The bandwidths of one team, each measured when it is first asked for.
+struct Bandwidths {
+  /// What an operator was compared with.
+  struct Reference {
+    let name: String
+    let gigabytesPerSecond: Double
+  }
+
+  private let measurement: BandwidthMeasurement
+  private var known: [String: Double] = [:]
+
+  init?(instructionSet: InstructionSet, workers: Int) {
+    guard let measurement = BandwidthMeasurement(instructionSet: instructionSet, workers: workers) else { return nil }
+    self.measurement = measurement
+  }
+
+  /// In memory also with stores past the caches.
+  static func loops(in level: MemoryLevel) -> [(TransferPattern, streams: Bool)] {
+    let plain = TransferPattern.allCases.map { ($0, false) }
+    return level == .memory ? plain + TransferPattern.allCases.filter { $0.writes > 0 }.map { ($0, true) } : plain
+  }
+
+  static func name(_ pattern: TransferPattern, _ streams: Bool) -> String {
+    streams ? "\(pattern.rawValue).stream" : pattern.rawValue
+  }
+
+  /// The fastest loop with the nearest share of writes, on operands at the same level.
+  mutating func reference(writtenShare: Double, bytes: Int) -> Reference {
+    let level = BandwidthMeasurement.level(ofBytes: bytes, workers: measurement.workers)
+    func distance(_ pattern: TransferPattern) -> Double { abs(pattern.writtenShare - writtenShare) }
+    var best = Reference(name: "none", gigabytesPerSecond: 0)
+    let nearest = TransferPattern.allCases.min { distance($0) < distance($1) }
+    for (pattern, streams) in Self.loops(in: level) where pattern == nearest {
+      let name = "\(level.rawValue) \(Self.name(pattern, streams))"
+      let value = known[name] ?? measurement.gigabytesPerSecond(pattern, in: level, streams: streams)
+      known[name] = value
+      if value > best.gigabytesPerSecond { best = Reference(name: name, gigabytesPerSecond: value) }
+    }
+    return best
+  }
+}
