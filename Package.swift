@@ -98,7 +98,7 @@ let package = Package(
       path: "Sources/EngineBench", swiftSettings: strict),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .testTarget(
-      name: "RuntimeTests", dependencies: ["Tessera", "TesseraKernels", "CAllocationCounter"],
+      name: "RuntimeTests", dependencies: ["Tessera", "TesseraKernels", "TesseraNetworks", "CAllocationCounter"],
       swiftSettings: strict),
     .testTarget(
       name: "EngineBenchTests", dependencies: ["engine-bench"], swiftSettings: strict),

@@ -37,9 +37,10 @@ public struct Program: Sendable {
   let preparedVariables: [Int]
 
   /// Compiles a graph.
+  /// - Parameter machine: whose caches blocking follows from.
   /// - Throws: ``TesseraError/Code/unsupported`` if an operation or element type has no kernel, or the processor lacks
   ///   the instruction set.
-  public init(_ graph: Graph, options: Options = Options()) throws(TesseraError) {
+  public init(_ graph: Graph, options: Options = Options(), for machine: Machine = .current) throws(TesseraError) {
     // Not `??`, whose right side can't throw a typed error.
     if let given = options.instructionSet {
       instructionSet = given
@@ -54,7 +55,7 @@ public struct Program: Sendable {
         found: instructionSet.name)
     }
     let settings = ConvolutionSettings(
-      caches: Machine.current.caches, numerics: options.numerics, algorithm: options.algorithm)
+      caches: machine.caches, numerics: options.numerics, algorithm: options.algorithm)
     var simplified = try Simplification.run(graph)
     if !options.usesReferenceKernels {
       simplified = try SelectKernels(kernels: kernels, settings: settings).run(simplified)

@@ -35,7 +35,7 @@ final class RunContext: @unchecked Sendable {
   init(_ session: Session) throws(TesseraError) {
     let graph = session.program.graph
     plan = session.program.plan
-    progress = StepProgress(taskCounts: plan.steps.map(\.taskCount), workers: session.workers)
+    progress = StepProgress(session.partition)
     arena = try AlignedMemory(allocating: plan.arenaByteCount, for: "temporary values")
     scratchStride = MemoryPlan.aligned(plan.scratchByteCount)
     scratch = try AlignedMemory(allocating: scratchStride * session.workers, for: "scratch")

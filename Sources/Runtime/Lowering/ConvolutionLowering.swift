@@ -59,7 +59,7 @@ extension ConvolutionBackwardWeights: KernelOperation {
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     try context.kernels.demandSupport(.backwardWeights, geometry, context.settings, at: context.location)
     let plan = context.kernels.weightGradientPlan(geometry, context.settings)
-    return NodeKernel(
+    var kernel = NodeKernel(
       name: plan.name, workspaceByteCount: plan.partialsCount * MemoryLayout<Float>.stride,
       scratchByteCount: plan.scratchCount * MemoryLayout<Float>.stride,
       phases: [
@@ -72,6 +72,8 @@ extension ConvolutionBackwardWeights: KernelOperation {
           plan.reduce(tasks: tasks, partials: arguments.workspaceFloats, dw: arguments.y(0))
         },
       ])
+    kernel.phases[0].shape.multiplyAddSteps = plan.multiplyAddSteps
+    return kernel
   }
 
   private func reference<T: ReferenceScalar>(_ geometry: ConvolutionGeometry, _: T.Type)

@@ -26,12 +26,17 @@ struct SelectKernels: GraphPass {
   {
     let plan: any PlannedConvolution
     let activation: ActivationFunction
+    var haloRows = 0
     switch node.operation {
     case let operation as Convolution2D:
-      plan = try kernels.plan(.forward, operation.geometry(inputs), settings, at: node.name)
+      let geometry = operation.geometry(inputs)
+      plan = try kernels.plan(.forward, geometry, settings, at: node.name)
+      haloRows = (geometry.r - 1) * geometry.dilationY
       activation = operation.activation
     case let operation as ConvolutionBackwardData:
-      plan = try kernels.plan(.backwardData, operation.geometry(inputs, output), settings, at: node.name)
+      let geometry = operation.geometry(inputs, output)
+      plan = try kernels.plan(.backwardData, geometry, settings, at: node.name)
+      haloRows = (geometry.r - 1) * geometry.dilationY / geometry.strideY
       activation = operation.activation
     case let operation as MatrixProduct:
       plan = kernels.matrixProductPlan(operation.geometry(inputs), caches: settings.caches)
@@ -40,8 +45,13 @@ struct SelectKernels: GraphPass {
     }
     return PackedProduct(
       name: node.operation.name, plan: plan, flops: node.operation.flops(inputs), activation: activation,
-      outputType: output)
+      outputType: output, haloByteCount: haloRows * inputs[0].rowByteCount)
   }
+}
+
+extension TensorType {
+  /// Bytes of one row of an NHWC image; 0 of anything else.
+  fileprivate var rowByteCount: Int { shape.rank == 4 ? shape[2] * shape[3] * element.byteCount : 0 }
 }
 
 extension KernelSet {

@@ -7,7 +7,7 @@ import TesseraKernelContract
 /// `engine-bench layers --algorithm NAME`.
 enum ConvolutionCost {
   /// Register tiles reach this share of one multiply-add a step.
-  private static var tileEfficiency: Double { 0.92 }
+  static var tileEfficiency: Double { 0.92 }
   /// Steps that the transform of one vector of a tile takes, most of them waiting for level 2.
   private static var transform: Double { 400 }
 
@@ -28,15 +28,22 @@ enum ConvolutionCost {
   static func winograd(_ pass: ConvolutionPass, _ g: ConvolutionGeometry) -> Double {
     let tiles = pass == .backwardData ? WinogradTiles(backwardData: g) : WinogradTiles(forward: g)
     let (channels, filters) = pass == .backwardData ? (g.k, g.c) : (g.c, g.k)
-    let products = Double(Winograd.points * channels) * vectors(filters) / tileEfficiency
     // Blocks of some four vectors transform the other operand again.
-    let transforms =
-      pass == .backwardWeights
-      ? (vectors(channels) * (vectors(filters) / 4).rounded(.up)
-        + vectors(filters) * (vectors(channels) / 4).rounded(.up)) * transform
-      : (vectors(channels) + vectors(filters)) * transform
+    func blocks(_ channels: Int) -> Double { pass == .backwardWeights ? (vectors(channels) / 4).rounded(.up) : 1 }
     // Weights are transformed once a run, or their gradient back.
     let weights = Double(channels) * vectors(filters) * transform
-    return Double(tiles.count) * (products + transforms) + weights
+    return weights
+      + winograd(
+        tiles: tiles.count, channels: channels, filters: filters, inputTransforms: blocks(filters),
+        outputTransforms: blocks(channels))
+  }
+
+  /// Without the transform of the weights.
+  static func winograd(
+    tiles: Int, channels: Int, filters: Int, inputTransforms: Double, outputTransforms: Double = 1
+  ) -> Double {
+    let products = Double(Winograd.points * channels) * vectors(filters) / tileEfficiency
+    let transforms = (vectors(channels) * inputTransforms + vectors(filters) * outputTransforms) * transform
+    return Double(tiles) * (products + transforms)
   }
 }

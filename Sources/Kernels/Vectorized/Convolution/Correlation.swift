@@ -48,6 +48,12 @@ struct Correlation: Sendable {
     groups * blockChunks * imageChunks * yPhases * xPhases * rowChunks * columnChunks
   }
 
+  /// Steps of one multiply-add of a vector, taps in the padding counted.
+  var multiplyAddSteps: Double {
+    Double(images * yAxis.outputCount * xAxis.outputCount * groups)
+      * Double(taps * depth * ceilingQuotient(filters, lanes)) / ConvolutionCost.tileEfficiency
+  }
+
   var maximumRows: Int {
     kind == .product ? TileList.maximumRows(vectors: vectors) : ChannelTileList.maximumRows
   }

@@ -60,6 +60,11 @@ struct Im2colConvolution: PlannedConvolution {
   private var blockChunks: Int { ceilingQuotient(packing.blocks, blocksPerTask) }
 
   var taskCount: Int { packing.groups * blockChunks * windowChunks }
+  var channelParts: Int { blockChunks }
+  var multiplyAddSteps: Double {
+    Double(patches.count * patches.depth * packing.groups * packing.blocks * packing.width / lanes)
+      / ConvolutionCost.tileEfficiency
+  }
   var scratchCount: Int { Patches.partCount(rows: windowsPerTask, depth: depthPerStep) }
 
   func run(tasks: Range<Int>, _ operands: ConvolutionOperands, scratch: UnsafeMutablePointer<Float>) {

@@ -49,6 +49,7 @@ struct Im2colWeightGradient: PlannedWeightGradient {
   }
 
   var taskCount: Int { chunks * geometry.groups * blocks * parts }
+  var multiplyAddSteps: Double { ConvolutionCost.direct(.backwardWeights, geometry) }
   var partialsCount: Int { sums.partialsCount }
   var scratchCount: Int {
     Patches.partCount(rows: windowsPerStrip, depth: elementsPerTask) + windowsPerStrip * width

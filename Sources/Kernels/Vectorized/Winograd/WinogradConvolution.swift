@@ -68,6 +68,12 @@ struct WinogradConvolution: PlannedConvolution {
   }
 
   var taskCount: Int { tileChunks * ceilingQuotient(blocks, blocksPerTask) }
+  var channelParts: Int { ceilingQuotient(blocks, blocksPerTask) }
+  var multiplyAddSteps: Double {
+    // Each group of blocks transforms its input again.
+    ConvolutionCost.winograd(
+      tiles: tiles.count, channels: channels, filters: filters, inputTransforms: Double(channelParts))
+  }
   var scratchCount: Int {
     Winograd.points * (inputStep + productStep) + width + TilePixels.scratchCount(channels: max(channels, filters))
   }
