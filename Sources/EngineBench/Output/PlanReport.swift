@@ -89,7 +89,8 @@ struct PlanReport: Encodable {
       layers.add(
         [
           String(node.name.suffix(18)), String(node.algorithm.prefix(11)), "\(node.tasks)", share, "\(node.bands)",
-          "\(Format.fixed(node.imbalance * 100, 0)) %", String(node.bound.rawValue.prefix(8)),
+          node.tasks < explanation.workers ? "-" : "\(Format.fixed(node.imbalance * 100, 0)) %",
+          String(node.bound.rawValue.prefix(8)),
           Format.fixed(node.predictedSeconds * 1e6, 1),
         ] + (measuredSeconds[node.name].map { [Format.fixed($0 * 1e6, 1)] } ?? []))
     }

@@ -67,12 +67,7 @@ struct WalkChoice {
     let weights = step.weightByteCount
     let input = step.inputByteCount
     func bytes(_ workers: Range<Int>) -> Double {
-      let positions =
-        walk.share(workers.lowerBound, of: places.count)
-        .lowerBound..<walk.share(
-          workers.upperBound - 1, of: places.count
-        ).upperBound
-      let extent = walk.extent(positions)
+      let extent = walk.extent(walk.positions(of: workers, places.count))
       return Double(weights) * Double(extent.channels) / Double(walk.channelParts)
         + Double(input) * Double(extent.pixels) / Double(max(1, walk.pixelParts))
         + Double(step.shape.haloByteCount * extent.seams)
@@ -87,13 +82,9 @@ struct WalkChoice {
     guard places.nodes.count > 1, walk.pixelParts > 0 else { return 0 }
     var most = 0.0
     for node in places.nodes {
-      let positions =
-        walk.share(node.workers.lowerBound, of: places.count)
-        .lowerBound..<walk.share(
-          node.workers.upperBound - 1, of: places.count
-        ).upperBound
+      let extent = walk.extent(walk.positions(of: node.workers, places.count))
       let own = Double(walk.pixelParts * node.workers.count) / Double(places.count)
-      let foreign = max(0, Double(walk.extent(positions).pixels) - own) / Double(walk.pixelParts)
+      let foreign = max(0, Double(extent.pixels) - own) / Double(walk.pixelParts)
       most = max(most, foreign * Double(input) / Double(node.workers.count))
     }
     return most

@@ -40,6 +40,11 @@ package struct TaskWalk: Hashable, Sendable {
     Self.cut(taskCount, at: worker, of: workers)..<Self.cut(taskCount, at: worker + 1, of: workers)
   }
 
+  /// What neighbouring workers get together.
+  package func positions(of some: Range<Int>, _ workers: Int) -> Range<Int> {
+    Self.cut(taskCount, at: some.lowerBound, of: workers)..<Self.cut(taskCount, at: some.upperBound, of: workers)
+  }
+
   /// The task at a position of the walk.
   package func task(at position: Int) -> Int {
     bandStarts.withUnsafeBufferPointer {

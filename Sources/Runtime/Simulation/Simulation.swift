@@ -56,37 +56,45 @@ struct Simulation {
     _ figures: MachineFigures
   ) -> Prediction {
     var slowest = Prediction()
-    for node in places.nodes {
-      // Workers of a node draw on its memory together.
-      let workers = Double(min(node.workers.count, max(1, step.taskCount)))
-      func memory(_ keyPath: KeyPath<MachineFigures.Rate, Double>) -> Double {
-        min(figures.memory[keyPath: keyPath], figures.memoryPerNode[keyPath: keyPath] / workers)
-      }
-      for worker in node.workers {
+    for cache in places.caches {
+      // Workers of a node draw on its memory together. What several workers of one cache read comes from memory once.
+      let node = places.nodes.first { $0.workers.contains(cache.workers.lowerBound) } ?? cache
+      let drawing = Double(max(1, min(node.workers.count, step.taskCount)))
+      let together = walk.extent(walk.positions(of: cache.workers, places.count))
+      for worker in cache.workers {
         let share = walk.share(worker, of: places.count)
         guard !share.isEmpty else { continue }
-        let extent = walk.extent(share)
-        let part = Double(share.count) / Double(walk.taskCount)
+        let own = walk.extent(share)
         var seconds: [MemoryLevel: Double] = [:]
         for (operand, level) in zip(step.operands.indices, levels) {
           let isOutput = operand >= step.inputCount
-          let fraction =
-            isOutput
-            ? part
-            : operand == step.shape.weightOperand
+          /// Of the operand, the part that belongs to a piece of the walk.
+          func part(_ extent: TaskWalk.Extent, _ tasks: Int) -> Double {
+            if isOutput { return Double(tasks) / Double(walk.taskCount) }
+            return operand == step.shape.weightOperand
               ? Double(extent.channels) / Double(walk.channelParts)
               : Double(extent.pixels) / Double(max(1, walk.pixelParts))
-          let bytes = Double(step.operands[operand].byteCount) * fraction
-          let rate: Double =
-            switch level {
-            // Level 1 serves the registers while they multiply.
-            case .level1, .level2: isOutput ? figures.level2.write : figures.level2.read
-            case .level3: isOutput ? figures.level3.write : figures.level3.read
-            case .memory: isOutput ? memory(\.write) : memory(\.read)
-            }
-          seconds[level, default: 0] += bytes / (max(rate, 1e-3) * 1e9)
+          }
+          let bytes = Double(step.operands[operand].byteCount)
+          func add(_ level: MemoryLevel, _ part: Double, _ rate: MachineFigures.Rate) {
+            let rate = isOutput ? rate.write : rate.read
+            seconds[level, default: 0] += bytes * part / (max(rate, 1e-3) * 1e9)
+          }
+          switch level {
+          // Level 1 serves the registers while they multiply.
+          case .level1, .level2: add(.level2, part(own, share.count), figures.level2)
+          case .level3: add(.level3, part(own, share.count), figures.level3)
+          case .memory:
+            let all = walk.positions(of: cache.workers, places.count).count
+            let once = part(together, all) / Double(cache.workers.count)
+            let rate = MachineFigures.Rate(
+              read: min(figures.memory.read, figures.memoryPerNode.read / drawing),
+              write: min(figures.memory.write, figures.memoryPerNode.write / drawing))
+            add(.memory, once, rate)
+            add(.level3, max(0, part(own, share.count) - once), figures.level3)
+          }
         }
-        let arithmetic = step.shape.multiplyAddSteps * part * stepSeconds
+        let arithmetic = step.shape.multiplyAddSteps * Double(share.count) / Double(walk.taskCount) * stepSeconds
         let transfer = seconds.values.reduce(0, +)
         let overhead = Double(share.count) * taskSeconds
         let total = max(arithmetic, transfer) + overhead
