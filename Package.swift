@@ -109,6 +109,8 @@ let package = Package(
     .testTarget(
       name: "KernelTests", dependencies: ["TesseraKernels"], path: "Tests/KernelTests", swiftSettings: strict),
     .testTarget(
+      name: "NetworkTests", dependencies: ["Tessera", "TesseraKernels", "TesseraNetworks"], swiftSettings: strict),
+    .testTarget(
       name: "FixtureTests", dependencies: ["Tessera", "TesseraKernels"], swiftSettings: strict),
   ]
 )

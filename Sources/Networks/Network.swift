@@ -8,16 +8,22 @@ public struct Network: Sendable {
   public let summary: String
   /// Of one image, [H, W, C].
   public let inputShape: Shape
-  /// Length of the output's row.
+  /// Length of the output's rows: of one for each image, or of one for each pixel.
   public let classes: Int
   /// The layers, which end in a softmax.
   public let model: Sequential
 }
 
+/// [H, W, C] of the images that networks for ImageNet are published for.
+let imageNetShape: Shape = [224, 224, 3]
+
 /// Every network that Tessera ships. Commands, benchmarks and tests know what is registered here, and nothing else.
 public enum NetworkCatalogue {
-  /// In the order of size.
-  public static let all: [Network] = [.digitsCNN, .mnistCNN, .cifarCNN, .cifarVGG]
+  /// Networks for small images first, then those for ImageNet, each in the order of size.
+  public static let all: [Network] = [
+    .digitsCNN, .mnistCNN, .leNet5, .cifarCNN, .uNet(), .cifarVGG, .squeezeNet1_1(), .squeezeNet1_0(), .mobileNetV2(),
+    .denseNet121(), .resNet18(), .resNet34(), .resNet50(), .alexNet(), .vgg16(),
+  ]
 
   /// The network of a name.
   /// - Throws: ``TesseraError/Code/notFound`` that lists all names, the nearest first.

@@ -97,6 +97,22 @@ import Testing
     #expect(try run("2", "0.01", seed: "6")["checksum"] as? String != checksum)
   }
 
+  @Test func profilesSayWhereTheTimeGoes() throws {
+    func profile(_ format: String) throws -> CommandResult {
+      try engineBench(
+        "network", "digits_cnn", "--mode", "training", "--duration", "0.01", "--profile", "--format", format)
+    }
+    let table = try profile("text")
+    #expect(table.status == 0, "\(table.errors)")
+    let header = try #require(table.lines.firstIndex { $0.hasPrefix("kernel ") })
+    #expect(table.lines[header...].contains { $0.hasPrefix("conv2d.backward-weights.") })
+    #expect(table.lines.last?.hasPrefix("run ") == true)
+    let objects = try profile("json").objects().dropFirst()
+    let convolution = try #require(objects.first { $0["node"] as? String == "conv2d" })
+    #expect(try #require(convolution["ms"] as? Double) > 0)
+    #expect(try #require(convolution["gflops"] as? Double) > 0)
+  }
+
   @Test func layersAreTimedAndVerified() throws {
     let rows = Self.header + "odd,2,7,13,11,9,3,2,2,1,2,1\n\n  grouped , 1,8,5,5,12,3,3,1,1,1,4\r\n"
     try withFile(rows) { path in

@@ -233,6 +233,57 @@ import Testing
       Residual { Conv2D(4, kernelSize: 3) })
   }
 
+  @Test func concatenatedImagesAreAlike() {
+    expectRefusal(
+      .shapeMismatch, at: "concatenate", expected: "operand 1 as [2, 8, 8, 3]", found: "[2, 6, 6, 3]", image,
+      Concatenate {
+        Identity()
+        Conv2D(3, kernelSize: 3)
+      })
+    expectRefusal(
+      .shapeMismatch, at: "concatenate", expected: "1 operand or more", found: "none", image, Concatenate {})
+    expectError(.shapeMismatch, at: "scalars", expected: "rank 1 or more", found: "[]") {
+      var graph = Graph()
+      let x = try graph.addInput("x", TensorType(.scalar))
+      _ = try graph.apply(ConcatenateOperation(), x, x, name: "scalars")
+    }
+    // A tensor of no elements may have any number of channels.
+    expectError(.invalidShape, at: "sum", expected: "channels", found: "more") {
+      var graph = Graph()
+      let x = try graph.addInput("x", TensorType([0, .max / 2]))
+      _ = try graph.apply(ConcatenateOperation(), x, x, x, name: "sum")
+    }
+  }
+
+  @Test func slicesLieInTheChannels() {
+    for channels in [-1..<2, 2..<5, 5..<6] {
+      expectError(.invalidAttribute, at: "slice", expected: "channels in 0..<4", found: "\(channels)") {
+        var graph = Graph()
+        let x = try graph.addInput("x", TensorType([3, 4]))
+        _ = try graph.apply(ChannelSlice(channels: channels), x, name: "slice")
+      }
+    }
+  }
+
+  @Test func adaptivePoolingNeedsAGridThatDividesTheImage() {
+    for size in [Size2D(3), Size2D(y: 16, x: 8), Size2D(y: 8, x: 5)] {
+      expectRefusal(
+        .unsupported, at: "adaptive_average_pool2d", expected: "a grid of \(size)", found: "[2, 8, 8, 4]", image,
+        AdaptiveAveragePool2D(size))
+    }
+    expectRefusal(
+      .invalidAttribute, at: "adaptive_average_pool2d", expected: "a size of 1", found: "(0, 1)", image,
+      AdaptiveAveragePool2D(Size2D(y: 0, x: 1)))
+  }
+
+  @Test func clippingNeedsALowerAndAnUpperBound() {
+    for (lower, upper) in [(1.0, 1.0), (2, 1), (.nan, 1), (0, .nan)] {
+      expectRefusal(
+        .invalidAttribute, at: "dense.activation", expected: "a lower bound below the upper",
+        found: "\(lower) and \(upper)", [3], Dense(2, activation: .clip(lower: lower, upper: upper)))
+    }
+  }
+
   @Test func inputs() {
     expectError(.notFound, at: "model", expected: "an input shape", found: "none") {
       _ = try Dense(3).graph(batch: 1)

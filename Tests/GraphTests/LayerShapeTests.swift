@@ -81,6 +81,10 @@ func outputShape(of layer: some Layer, _ example: Shape, mode: ModelMode = .infe
   }
 
   @Test func theOthers() throws {
+    let sideBySide = Concatenate {
+      Conv2D(5, kernelSize: 1)
+      Identity()
+    }
     for mode in [ModelMode.inference, .training] {
       let cases: [(any Layer, Shape, Shape)] = [
         (Dense(7), [5], [2, 7]), (Flatten(), image, [2, 252]), (Flatten(), [5], [2, 5]), (Flatten(), [], [2, 1]),
@@ -90,6 +94,17 @@ func outputShape(of layer: some Layer, _ example: Shape, mode: ModelMode = .infe
         (Dropout(0), image, [2, 9, 7, 4]), (ReLU(), image, [2, 9, 7, 4]), (LeakyReLU(), image, [2, 9, 7, 4]),
         (Sigmoid(), image, [2, 9, 7, 4]), (Tanh(), image, [2, 9, 7, 4]), (Softmax(), image, [2, 9, 7, 4]),
         (Residual { Conv2D(4, kernelSize: 3, padding: .half) }, image, [2, 9, 7, 4]),
+        (
+          Residual {
+            Dense(3)
+          } shortcut: {
+            Dense(3)
+          }, [5], [2, 3]
+        ), (ReLU6(), image, [2, 9, 7, 4]),
+        (Concatenate { Identity() }, image, [2, 9, 7, 4]),
+        (sideBySide, image, [2, 9, 7, 9]),
+        (AdaptiveAveragePool2D(Size2D(y: 3, x: 1)), image, [2, 3, 1, 4]),
+        (AdaptiveAveragePool2D(Size2D(y: 9, x: 7)), image, [2, 9, 7, 4]),
         (Sequential([]), image, [2, 9, 7, 4]), (Shared("a", Dense(3)), [5], [2, 3]),
       ]
       for (layer, example, shape) in cases {

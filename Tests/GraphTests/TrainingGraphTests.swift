@@ -31,6 +31,15 @@ import Testing
     #expect(graph.outputs.map { graph.name(of: $0.value) } == ["loss:1", "loss"])
   }
 
+  /// A class for each pixel: labels and probabilities keep the image's shape, the loss takes rows.
+  @Test func signatureForLabelsOfPixels() throws {
+    let graph = try build([Conv2D(3, kernelSize: 3, activation: .softmax)])
+    #expect(graph.type(of: graph.inputs[1].value) == TensorType([4, 6, 6], .int32))
+    #expect(graph.outputs.map { graph.shape(of: $0.value) } == [[4, 6, 6, 3], .scalar])
+    let loss = try #require(graph.nodes.first { $0.operation is SoftmaxCrossEntropy })
+    #expect(loss.inputs.map { graph.shape(of: $0) } == [[144, 3], [144]])
+  }
+
   @Test func signatureForTargets() throws {
     let graph = try build([Dense(3)], [5], loss: .meanSquaredError(reduction: .sum))
     #expect(graph.inputs.map { graph.shape(of: $0.value) } == [[4, 5], [4, 3], .scalar])
@@ -140,8 +149,8 @@ import Testing
   }
 
   @Test func modelsThatDoNotFitTheLoss() {
-    expectError(.shapeMismatch, at: "loss", expected: "logits [N, classes]", found: "[4, 6, 6, 2]") {
-      _ = try build([Conv2D(2, kernelSize: 3)])
+    expectError(.shapeMismatch, at: "loss", expected: "logits [N, classes]", found: "[4]") {
+      _ = try build([Dense(1), Reshape([])], [5])
     }
     expectError(.notFound, at: "loss", expected: "a trainable weight", found: "none of 0") {
       _ = try build([Flatten()])

@@ -2,7 +2,9 @@ import TesseraKernels
 import Testing
 
 @Suite struct ActivationTests {
-  static let all: [Activation] = [.identity, .relu, .leakyRelu(slope: 0.125), .sigmoid, .tanh]
+  static let all: [Activation] = [
+    .identity, .relu, .leakyRelu(slope: 0.125), .clip(lower: 0, upper: 0.5), .sigmoid, .tanh,
+  ]
 
   /// Accuracy in units in the last place over everything from tiny to saturated, on both sides of 0.
   @Test(arguments: KernelCatalogue.supported)

@@ -105,6 +105,7 @@ private func activated(_ activation: Activation, _ z: Double) -> Double {
   case .identity: z
   case .relu: max(0, z)
   case .leakyRelu(let slope): z < 0 ? slope * z : z
+  case .clip(let lower, let upper): min(max(z, lower), upper)
   case .sigmoid: 1 / (1 + exp(-z))
   case .tanh: tanh(z)
   }

@@ -62,7 +62,9 @@ let cacheSizes = [
   CacheSizes(level1Bytes: 1 << 10, level2Bytes: 24 << 10, level3Bytes: 1 << 20), CacheSizes.typical,
 ]
 
-let allActivations: [Activation] = [.identity, .relu, .leakyRelu(slope: 0.25), .sigmoid, .tanh]
+let allActivations: [Activation] = [
+  .identity, .relu, .leakyRelu(slope: 0.25), .clip(lower: -0.5, upper: 0.75), .sigmoid, .tanh,
+]
 
 @Suite struct ConvolutionTests {
   @Test(arguments: KernelCatalogue.supported)

@@ -4,7 +4,7 @@ import Testing
 
 /// NaN is passed on, as PyTorch does, also by activations that run inside another operation.
 @Suite struct NotANumberTests {
-  private static let activations: [LayerActivation] = [.linear, .relu, .leakyRelu(), .sigmoid, .tanh]
+  private static let activations: [LayerActivation] = [.linear, .relu, .leakyRelu(), .relu6, .sigmoid, .tanh]
 
   /// The elements of the output that are NaN where these elements of an image of ones are.
   private func spread(

@@ -31,7 +31,7 @@ enum Problems {
 
   /// Activations right after a convolution, its transpose or a product, which the compiler moves into them.
   static let fused: [Problem] = [
-    ActivationFunction.relu, .leakyRelu(slope: 0.2), .sigmoid, .tanh,
+    ActivationFunction.relu, .leakyRelu(slope: 0.2), .clip(lower: -0.5, upper: 1), .sigmoid, .tanh,
   ].flatMap { function -> [Problem] in
     let window = Window2D(kernel: Size2D(y: 3, x: 2), stride: Size2D(y: 1, x: 2), padding: .full)
     let transposed = ResolvedWindow2D(kernel: 3, stride: 2, top: 1, left: 0, bottom: 0, right: 1)
@@ -168,6 +168,7 @@ enum Problems {
       [
         unary("relu", [count], Activate(function: .relu)),
         unary("leaky", [3, count], Activate(function: .leakyRelu(slope: 0.1))),
+        unary("clip", [2, count], Activate(function: .clip(lower: 0, upper: 1))),
         unary("sigmoid", [count], Activate(function: .sigmoid)),
         unary("tanh", [count], Activate(function: .tanh)),
         unary("softmax", [3, count], SoftmaxOperation()),
@@ -186,6 +187,21 @@ enum Problems {
           let sum = try graph.apply(Add(), x[0], x[1], name: "add")
           let difference = try graph.apply(Subtract(), sum, x[2], name: "subtract")
           return try graph.apply(Multiply(), difference, x[0], name: "multiply")
+        },
+        Problem(
+          description: "concatenate \(count)", shapes: [[2, 3, count], [2, 3, 1], [2, 3, 5]], terms: 4,
+          isMultilinear: false
+        ) { graph, x, _ in
+          try graph.apply(ConcatenateOperation(), x[0], x[1], x[2], x[0], name: "concatenate")
+        },
+        Problem(
+          description: "channel slices \(count)", shapes: [[4, count + 5]], terms: 4, isMultilinear: false
+        ) { graph, x, _ in
+          let last = try graph.apply(ChannelSlice(channels: 5..<count + 5), x[0], name: "last")
+          let middle = try graph.apply(ChannelSlice(channels: 2..<count + 2), x[0], name: "middle")
+          let first = try graph.apply(ChannelSlice(channels: 0..<count), x[0], name: "first")
+          let product = try graph.apply(Multiply(), last, middle, name: "product")
+          return try graph.apply(Multiply(), product, first, name: "second product")
         },
         Problem(
           description: "mean squared error \(count)", shapes: [[4, count], [4, count]], terms: 64,

@@ -31,6 +31,9 @@ struct NetworkCommand: ParsableCommand {
   @Option(help: "Seconds to measure, cut into five windows.")
   var duration = 1.5
 
+  @Flag(help: "Also time each kernel, over five further runs; in json each node.")
+  var profile = false
+
   @Option(help: "text, json or csv.")
   var format: OutputFormat = .text
 
@@ -53,8 +56,11 @@ struct NetworkCommand: ParsableCommand {
       NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: seed,
       workers: machine.resolvedWorkers(), options: machine.programOptions(numerics: precision.numerics))
     let result = try benchmark.measure(window: duration / 5)
+    let profile = self.profile ? try NodeTimes(benchmark, runs: 5) : nil
     switch format {
-    case .json: try printJSON(result)
+    case .json:
+      try printJSON(result)
+      for entry in profile?.entries ?? [] { try printJSON(entry) }
     case .csv:
       var csv = CSVPrinter()
       try csv.print(result)
@@ -64,6 +70,7 @@ struct NetworkCommand: ParsableCommand {
       printLine("median            \(Format.milliseconds(result.medianMs * 1e-3)) ms")
       printLine("images a second   \(Format.grouped(result.imagesPerSecond))")
       printLine("checksum          \(result.checksum)")
+      if let profile { printLine(profile.text) }
     }
   }
 }

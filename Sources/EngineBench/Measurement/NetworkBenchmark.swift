@@ -46,9 +46,6 @@ final class NetworkBenchmark {
     self.batch = batch
     self.mode = mode
     images = .normal(batch * network.inputShape.count, seed: seed)
-    var random = PhiloxGenerator(seed: seed, stream: StableHash.fnv1a("labels"))
-    labels = HostTensor(batch) { _ in Int32(random.next() % UInt64(network.classes)) }
-    output = HostTensor(batch * network.classes) { _ in 0 }
     let store = ParameterStore(seed: seed)
     switch mode {
     case .inference:
@@ -61,6 +58,10 @@ final class NetworkBenchmark {
         optimizer: .sgd(momentum: 0.9), store: store, options: options, workers: workers
       ).session
     }
+    let outputCount = session.program.outputs.first { $0.name == "output" }?.type.shape.count ?? 0
+    output = HostTensor(outputCount) { _ in 0 }
+    var random = PhiloxGenerator(seed: seed, stream: StableHash.fnv1a("labels"))
+    labels = HostTensor(outputCount / network.classes) { _ in Int32(random.next() % UInt64(network.classes)) }
   }
 
   func measure(window: Double) throws -> NetworkResult {

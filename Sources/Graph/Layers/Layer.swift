@@ -86,21 +86,35 @@ public enum LayerListBuilder {
   public static func buildArray(_ parts: [[any Layer]]) -> [any Layer] { parts.flatMap { $0 } }
 }
 
-/// x + f(x): a residual branch. f keeps the shape.
+/// f(s(x) + b(x)): a residual branch b beside a shortcut s, which is x itself where no layers are given for it. Both give
+/// one shape.
+///
+/// Source: He et al., "Deep residual learning for image recognition" (2016).
 public struct Residual: Layer {
   private let branch: Sequential
+  private let shortcut: Sequential
+  private let activation: LayerActivation
   private let name: String?
 
-  /// - Parameter layers: the branch f, one layer a line.
-  public init(name: String? = nil, @LayerListBuilder _ layers: () -> [any Layer]) {
-    branch = Sequential(layers())
+  /// - Parameters:
+  ///   - activation: of the sum.
+  ///   - branch: one layer a line.
+  ///   - shortcut: likewise.
+  public init(
+    activation: LayerActivation = .linear, name: String? = nil, @LayerListBuilder _ branch: () -> [any Layer],
+    @LayerListBuilder shortcut: () -> [any Layer] = { [] }
+  ) {
+    self.branch = Sequential(branch())
+    self.shortcut = Sequential(shortcut())
+    self.activation = activation
     self.name = name
   }
 
   public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
     try builder.scope(name, kind: "residual") { () throws(TesseraError) in
       let y = try branch.build(x, in: builder)
-      return try builder.apply(Add(), [x, y])
+      let sum = try builder.apply(Add(), [shortcut.build(x, in: builder), y])
+      return try activation.build(sum, in: builder)
     }
   }
 }

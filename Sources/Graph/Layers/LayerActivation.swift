@@ -22,6 +22,13 @@ public struct LayerActivation: Hashable, Sendable {
     LayerActivation(kind: .function(.leakyRelu(slope: slope)))
   }
 
+  /// min(max(x, 0), 6).
+  public static let relu6 = LayerActivation(kind: .function(.relu6))
+  /// The nearest number in lower...upper, of which lower is the smaller.
+  public static func clip(lower: Double, upper: Double) -> LayerActivation {
+    LayerActivation(kind: .function(.clip(lower: lower, upper: upper)))
+  }
+
   /// Appends the activation; a pass fuses it into the operation before it where that is possible.
   func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
     switch kind {
@@ -50,6 +57,16 @@ public struct ReLU: Layer {
   public init(name: String? = nil) { self.name = name }
   public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
     try buildActivation(.relu, name, "relu", x, builder)
+  }
+}
+
+/// min(max(x, 0), 6); NaN stays NaN.
+public struct ReLU6: Layer {
+  private let name: String?
+  /// - Parameter name: nil: from kind and order.
+  public init(name: String? = nil) { self.name = name }
+  public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
+    try buildActivation(.relu6, name, "relu6", x, builder)
   }
 }
 

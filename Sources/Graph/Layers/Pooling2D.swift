@@ -72,6 +72,41 @@ public struct GlobalAveragePool2D: Layer {
   }
 }
 
+/// The mean of each cell of a grid that divides the image evenly: [N, H, W, C] to [N, size.y, size.x, C]. An image of that
+/// size stays as it is. PyTorch's `AdaptiveAvgPool2d` does the same, and lets cells overlap where they don't divide the
+/// image.
+public struct AdaptiveAveragePool2D: Layer {
+  private let size: Size2D
+  private let name: String?
+
+  /// - Parameter size: rows and columns of the result; they divide those of the image, or building throws
+  ///   ``TesseraError/Code/unsupported``.
+  public init(_ size: Size2D, name: String? = nil) {
+    self.size = size
+    self.name = name
+  }
+
+  public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
+    try builder.scope(name, kind: "adaptive_average_pool2d") { () throws(TesseraError) in
+      let type = builder.graph.type(of: x)
+      try OperandCheck.rank(type, 4, "images [N, H, W, C]", at: builder.name())
+      let (height, width) = (type.shape[1], type.shape[2])
+      try OperandCheck.attribute(
+        size.y >= 1 && size.x >= 1, "a size of 1 or more", found: "\(size)", at: builder.name())
+      guard height > 0, width > 0, height % size.y == 0, width % size.x == 0 else {
+        throw TesseraError(
+          .unsupported, at: builder.name(), expected: "an image that a grid of \(size) divides",
+          found: "\(type.shape)")
+      }
+      let cell = Size2D(y: height / size.y, x: width / size.x)
+      guard cell != 1 else { return x }
+      return try builder.apply(
+        AveragePool2DOperation(
+          window: ResolvedWindow2D(kernel: cell, stride: cell), countsPadding: false), [x])
+    }
+  }
+}
+
 /// The largest element of each channel over the whole image: [N, H, W, C] to [N, C].
 public struct GlobalMaxPool2D: Layer {
   private let name: String?

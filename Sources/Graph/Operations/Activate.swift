@@ -24,8 +24,8 @@ public struct Activate: Operation, Hashable {
   { [try function.gradient(context, in: &graph)] }
 }
 
-/// dz from dy and y = f(z): relu y <= 0 ? 0 : dy, leaky relu y <= 0 ? slope dy : dy, sigmoid dy y (1 - y), tanh dy (1 -
-/// y^2).
+/// dz from dy and y = f(z): relu y <= 0 ? 0 : dy, leaky relu y <= 0 ? slope dy : dy, clip y <= lower or y >= upper ? 0 :
+/// dy, sigmoid dy y (1 - y), tanh dy (1 - y^2).
 ///
 /// - dy, y and dz have one type.
 public struct ActivationGradient: Operation, Hashable {

@@ -4,6 +4,7 @@ public struct ActivationFunction: Hashable, Sendable, CustomStringConvertible {
   package enum Kind: Hashable, Sendable {
     case identity, relu, sigmoid, tanh
     case leakyRelu(slope: Double)
+    case clip(lower: Double, upper: Double)
   }
 
   package let kind: Kind
@@ -21,6 +22,13 @@ public struct ActivationFunction: Hashable, Sendable, CustomStringConvertible {
     ActivationFunction(kind: .leakyRelu(slope: slope))
   }
 
+  /// The nearest number in lower...upper, of which lower is the smaller; NaN stays NaN.
+  public static func clip(lower: Double, upper: Double) -> ActivationFunction {
+    ActivationFunction(kind: .clip(lower: lower, upper: upper))
+  }
+  /// min(max(x, 0), 6).
+  public static let relu6 = clip(lower: 0, upper: 6)
+
   public var description: String {
     switch kind {
     case .identity: "identity"
@@ -28,13 +36,19 @@ public struct ActivationFunction: Hashable, Sendable, CustomStringConvertible {
     case .sigmoid: "sigmoid"
     case .tanh: "tanh"
     case .leakyRelu(let slope): "leaky_relu(\(slope))"
+    case .clip(let lower, let upper): "clip(\(lower)...\(upper))"
     }
   }
 
   func validate(at location: String) throws(TesseraError) {
-    if case .leakyRelu(let slope) = kind {
+    switch kind {
+    case .leakyRelu(let slope):
       try OperandCheck.attribute(
         slope > 0 && slope.isFinite, "a finite slope above 0", found: "\(slope)", at: location)
+    case .clip(let lower, let upper):
+      try OperandCheck.attribute(
+        lower < upper, "a lower bound below the upper", found: "\(lower) and \(upper)", at: location)
+    case .identity, .relu, .sigmoid, .tanh: break
     }
   }
 }

@@ -10,9 +10,9 @@ public enum TrainingGraph {
 
   /// A training step of a model.
   ///
-  /// Inputs "input" ([batch] + inputShape), "target" (labels [batch] int32, or like the output), "learning_rate" and
-  /// one "learning_rate.GROUP" for each other parameter group. Outputs "loss" and "output" (class probabilities for
-  /// cross-entropy).
+  /// Inputs "input" ([batch] + inputShape), "target" (labels [batch] int32, [batch, H, W] where each pixel has a class, or
+  /// like the output), "learning_rate" and one "learning_rate.GROUP" for each other parameter group. Outputs "loss" and
+  /// "output" (class probabilities for cross-entropy).
   /// - Parameter inputShape: of one example; nil: the model's own.
   public static func build(
     model: some Layer, inputShape: Shape? = nil, batch: Int, loss: Loss, optimizer: Optimizer,
@@ -26,11 +26,9 @@ public enum TrainingGraph {
     switch loss.kind {
     case .softmaxCrossEntropy(let reduction):
       let logits = logits(of: output, in: graph)
-      let target = try graph.addInput("target", TensorType([batch], .int32))
-      let results = try graph.add(
-        SoftmaxCrossEntropy(reduction: reduction), [logits, target], name: "loss")
-      lossValue = results[0]
-      try graph.addOutput("output", results[1])
+      let (loss, probabilities) = try crossEntropy(logits, reduction, batch: batch, in: &graph)
+      lossValue = loss
+      try graph.addOutput("output", probabilities)
     case .meanSquaredError(let reduction):
       let target = try graph.addInput("target", graph.type(of: output))
       lossValue = try graph.apply(
@@ -39,6 +37,27 @@ public enum TrainingGraph {
     }
     try graph.addTraining(loss: lossValue, optimizer: optimizer)
     return graph
+  }
+
+  /// The loss of logits [batch, ..., classes] and the target, labels [batch, ...], and the class probabilities.
+  private static func crossEntropy(_ logits: Value, _ reduction: Reduction, batch: Int, in graph: inout Graph)
+    throws(TesseraError) -> (loss: Value, probabilities: Value)
+  {
+    let operation = SoftmaxCrossEntropy(reduction: reduction)
+    let shape = graph.shape(of: logits)
+    guard shape.rank > 2 else {
+      let target = try graph.addInput("target", TensorType([batch], .int32))
+      let results = try graph.add(operation, [logits, target], name: "loss")
+      return (results[0], results[1])
+    }
+    // A row for each pixel.
+    let pixels = Shape(shape.dimensions.dropLast())
+    let target = try graph.addInput("target", TensorType(pixels, .int32))
+    let labels = try graph.apply(ReshapeOperation(shape: [pixels.count]), target, name: "target.rows")
+    let rows = try graph.apply(
+      ReshapeOperation(shape: [pixels.count, shape[shape.rank - 1]]), logits, name: "logits.rows")
+    let results = try graph.add(operation, [rows, labels], name: "loss")
+    return (results[0], try graph.apply(ReshapeOperation(shape: shape), results[1], name: "probabilities"))
   }
 
   /// What goes into a final softmax; the value itself where there is none.

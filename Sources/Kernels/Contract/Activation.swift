@@ -7,6 +7,8 @@ public enum Activation: Hashable, Sendable {
   case relu
   /// y = z < 0 ? slope z : z, slope > 0. dz = y <= 0 ? slope dy : dy.
   case leakyRelu(slope: Double)
+  /// y = z < lower ? lower : z > upper ? upper : z, lower < upper. dz = y <= lower or y >= upper ? 0 : dy.
+  case clip(lower: Double, upper: Double)
   /// y = 1 / (1 + exp(-z)). dz = dy y (1 - y).
   case sigmoid
   /// y = tanh z. dz = dy (1 - y y).

@@ -28,6 +28,7 @@ extension Activation {
     case .identity: self = .identity
     case .relu: self = .relu
     case .leakyRelu(let slope): self = .leakyRelu(slope: slope)
+    case .clip(let lower, let upper): self = .clip(lower: lower, upper: upper)
     case .sigmoid: self = .sigmoid
     case .tanh: self = .tanh
     }

@@ -14,6 +14,7 @@ public enum Reference {
     case .identity: z
     case .relu: z < 0 ? 0 : z
     case .leakyRelu(let slope): z < 0 ? slope * z : z
+    case .clip(let lower, let upper): z < lower ? lower : z > upper ? upper : z
     case .sigmoid: sigmoid(z)
     case .tanh: .tanh(z)
     }
@@ -25,6 +26,7 @@ public enum Reference {
     case .identity: dy
     case .relu: y <= 0 ? 0 : dy
     case .leakyRelu(let slope): y <= 0 ? slope * dy : dy
+    case .clip(let lower, let upper): y <= lower || y >= upper ? 0 : dy
     case .sigmoid: dy * y * (1 - y)
     case .tanh: dy * (1 - y * y)
     }

@@ -5,6 +5,7 @@ enum Epilogue {
   case none
   case relu
   case leakyRelu(Float)
+  case clip(Float, Float)
 
   @inline(__always)
   func apply(_ z: Vector) -> Vector {
@@ -12,6 +13,7 @@ enum Epilogue {
     case .none: z
     case .relu: atLeast(.zero, z)
     case .leakyRelu(let slope): z.replacing(with: z * Vector(repeating: slope), where: z .< Vector.zero)
+    case .clip(let lower, let upper): clipped(z, Vector(repeating: lower), Vector(repeating: upper))
     }
   }
 }
@@ -21,7 +23,7 @@ extension Activation {
   var followsInMemory: Bool {
     switch self {
     case .sigmoid, .tanh: true
-    case .identity, .relu, .leakyRelu: false
+    case .identity, .relu, .leakyRelu, .clip: false
     }
   }
 }
@@ -31,6 +33,7 @@ extension Epilogue {
     switch activation {
     case .relu: self = .relu
     case .leakyRelu(let slope): self = .leakyRelu(Float(slope))
+    case .clip(let lower, let upper): self = .clip(Float(lower), Float(upper))
     case .identity, .sigmoid, .tanh: self = .none
     }
   }

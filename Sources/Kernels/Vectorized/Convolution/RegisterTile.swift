@@ -198,6 +198,12 @@ enum RegisterTile<let rows: Int, let vectors: Int> {
           acc[unchecked: m][unchecked: v] = Epilogue.leakyRelu(slope).apply(acc[unchecked: m][unchecked: v])
         }
       }
+    case .clip(let lower, let upper):
+      for v in 0..<vectors {
+        for m in 0..<rows {
+          acc[unchecked: m][unchecked: v] = Epilogue.clip(lower, upper).apply(acc[unchecked: m][unchecked: v])
+        }
+      }
     }
     if task.streams {
       for m in 0..<rows {

@@ -19,6 +19,11 @@ extension Kernels {
       @inline(__always)
       func leakyRelu(_ z: Vector) -> Vector { z.replacing(with: slope * z, where: z .< 0) }
       map(count: count, x, to: y, leakyRelu)
+    case .clip(let lower, let upper):
+      let (lower, upper) = (Vector(repeating: Float(lower)), Vector(repeating: Float(upper)))
+      @inline(__always)
+      func clip(_ z: Vector) -> Vector { clipped(z, lower, upper) }
+      map(count: count, x, to: y, clip)
     case .sigmoid:
       map(count: count, x, to: y, sigmoid)
     case .tanh:
@@ -44,6 +49,13 @@ extension Kernels {
         dy.replacing(with: slope * dy, where: y .<= 0)
       }
       map(count: count, dy, y, to: dz, gradient)
+    case .clip(let lower, let upper):
+      let (lower, upper) = (Vector(repeating: Float(lower)), Vector(repeating: Float(upper)))
+      @inline(__always)
+      func gradient(_ dy: Vector, _ y: Vector) -> Vector {
+        dy.replacing(with: 0, where: y .<= lower).replacing(with: 0, where: y .>= upper)
+      }
+      map(count: count, dy, y, to: dz, gradient)
     case .sigmoid:
       @inline(__always)
       func gradient(_ dy: Vector, _ y: Vector) -> Vector { dy * y * (1 - y) }
@@ -54,6 +66,13 @@ extension Kernels {
       map(count: count, dy, y, to: dz, gradient)
     }
   }
+}
+
+/// The nearest to each lane in lower...upper; NaN stays.
+@inline(__always)
+func clipped(_ z: Vector, _ lower: Vector, _ upper: Vector) -> Vector {
+  let bounded = atLeast(lower, z)
+  return bounded.replacing(with: upper, where: bounded .> upper)
 }
 
 @inline(__always)

@@ -232,7 +232,7 @@ extension Activation {
   fileprivate var followsTransform: Bool {
     switch self {
     case .identity, .relu: false
-    case .leakyRelu, .sigmoid, .tanh: true
+    case .leakyRelu, .clip, .sigmoid, .tanh: true
     }
   }
 }
