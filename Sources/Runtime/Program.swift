@@ -12,18 +12,22 @@ public struct Program: Sendable {
     public var usesReferenceKernels: Bool
     /// How near to the exact sum results have to be.
     public var numerics: Numerics
-    /// The algorithm of every convolution; nil leaves the choice to the cost model. One that doesn't serve a
-    /// convolution of the program is an error, never replaced silently.
+    /// The algorithm of every convolution; nil leaves the choice to ``choices`` and the cost model. One that doesn't
+    /// serve a convolution of the program is an error, never replaced silently.
     public var algorithm: ConvolutionAlgorithm?
+    /// Choices made before, by a program or by a measurement. They decide for the convolutions that they hold, and
+    /// their caches are those that blocking follows from. Nil: the cost model decides, for this machine's caches.
+    public var choices: KernelChoices?
 
     public init(
       instructionSet: InstructionSet? = nil, usesReferenceKernels: Bool = false, numerics: Numerics = .fast,
-      algorithm: ConvolutionAlgorithm? = nil
+      algorithm: ConvolutionAlgorithm? = nil, choices: KernelChoices? = nil
     ) {
       self.instructionSet = instructionSet
       self.usesReferenceKernels = usesReferenceKernels
       self.numerics = numerics
       self.algorithm = algorithm
+      self.choices = choices
     }
   }
 
@@ -31,6 +35,9 @@ public struct Program: Sendable {
   public let graph: Graph
   /// The instruction set whose kernels were chosen.
   public let instructionSet: InstructionSet
+  /// In the graph's order.
+  package let convolutions: [ChosenConvolution]
+  private let caches: CacheSizes
   let plan: ExecutionPlan
   let constants: [AlignedMemory]
   /// All variables from which something is prepared.
@@ -54,16 +61,19 @@ public struct Program: Sendable {
         .unsupported, at: "instruction set", expected: "one that this processor has",
         found: instructionSet.name)
     }
-    let settings = ConvolutionSettings(
-      caches: machine.caches, numerics: options.numerics, algorithm: options.algorithm)
+    let selection = AlgorithmSelection(options, caches: machine.caches)
+    caches = selection.caches
     var simplified = try Simplification.run(graph)
-    if !options.usesReferenceKernels {
-      simplified = try SelectKernels(kernels: kernels, settings: settings).run(simplified)
+    if options.usesReferenceKernels {
+      convolutions = []
+    } else {
+      convolutions = try selection.convolutions(of: simplified, kernels)
+      simplified = try SelectKernels(kernels: kernels, selection: selection).run(simplified)
     }
     simplified = try EliminateDeadNodes().run(simplified)
     self.graph = simplified
     plan = try Planner.plan(
-      simplified, kernels: kernels, settings: settings,
+      simplified, kernels: kernels, selection: selection,
       usesReferenceKernels: options.usesReferenceKernels)
     var constants: [AlignedMemory] = []
     for constant in simplified.constants {
@@ -82,6 +92,14 @@ public struct Program: Sendable {
   /// Names and types of what a run gives, in the graph's order.
   public var outputs: [(name: String, type: TensorType)] {
     graph.outputs.map { ($0.name, graph.type(of: $0.value)) }
+  }
+
+  /// The algorithm of each of its convolutions, as ``Options/choices`` for another program: compiled with them from the
+  /// same graph for the same instruction set, it computes the same bits, whatever its version's cost model says.
+  public var choices: KernelChoices {
+    var choices = KernelChoices(caches: caches)
+    for chosen in convolutions { choices[chosen.convolution] = chosen.algorithm }
+    return choices
   }
 
   /// Whether a run writes parameters.

@@ -26,11 +26,11 @@ struct CommandResult {
 func engineBench(_ arguments: String..., environment: [String: String] = [:], under wrapper: [String] = []) throws
   -> CommandResult
 {
-  try engineBench(arguments, environment: environment, under: wrapper)
+  try engineBench(arguments: arguments, environment: environment, under: wrapper)
 }
 
 /// The same with the arguments as a list.
-func engineBench(_ arguments: [String], environment: [String: String] = [:], under wrapper: [String] = []) throws
+func engineBench(arguments: [String], environment: [String: String] = [:], under wrapper: [String] = []) throws
   -> CommandResult
 {
   let tests = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()

@@ -28,7 +28,7 @@ import Testing
       (["--xml", "/no/such.xml"], 1, "/no/such.xml"),
       (["--xml", "a", "--synthetic", "core:1 pu:1"], 64, "one machine"),
     ] {
-      let result = try engineBench(["topology"] + arguments)
+      let result = try engineBench(arguments: ["topology"] + arguments)
       #expect(result.status == status)
       #expect(result.errors.contains(fragment) && result.errors.contains("expected"), "\(result.errors)")
     }

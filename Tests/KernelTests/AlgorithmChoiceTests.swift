@@ -79,4 +79,24 @@ import Testing
       }
     }
   }
+
+  /// Where the obvious choice isn't the fastest: batch, channels, filters, image, padding, and what `engine-bench tune
+  /// --workers 1` found on a Zen 4 core with AVX-512, for 3x3 windows.
+  static let measured: [(n: Int, c: Int, k: Int, size: Int, pad: Int, ConvolutionPass, ConvolutionAlgorithm)] = [
+    (1, 1, 64, 28, 0, .forward, .direct), (1, 1, 64, 28, 0, .backwardWeights, .direct),
+    (1, 64, 32, 13, 0, .forward, .winograd), (1, 64, 32, 13, 0, .backwardData, .winograd),
+    (4, 3, 64, 32, 1, .backwardData, .winograd), (64, 32, 32, 5, 1, .forward, .winograd),
+    (64, 32, 32, 5, 1, .backwardWeights, .direct), (1, 512, 512, 7, 1, .forward, .winograd),
+    (1, 512, 512, 7, 1, .backwardWeights, .direct),
+  ]
+
+  @Test(.enabled(if: KernelCatalogue.supported.contains(.avx512)), arguments: measured)
+  func modelAgreesWithMeasurement(
+    _ n: Int, _ c: Int, _ k: Int, _ size: Int, _ pad: Int, _ pass: ConvolutionPass, _ fastest: ConvolutionAlgorithm
+  ) throws {
+    let caches = CacheSizes(level1Bytes: 32 << 10, level2Bytes: 1 << 20, level3Bytes: 32 << 20)
+    let g = ConvolutionGeometry(
+      n: n, h: size, w: size, c: c, k: k, r: 3, s: 3, padTop: pad, padLeft: pad, padBottom: pad, padRight: pad)
+    #expect(try kernels(of: .avx512).algorithm(pass, g, ConvolutionSettings(caches: caches)) == fastest)
+  }
 }

@@ -27,6 +27,8 @@ struct LayersCommand: ParsableCommand {
 
   @OptionGroup var precision: NumericsOption
 
+  @OptionGroup var saved: ChoicesOption
+
   @OptionGroup var machine: MachineOptions
 
   @Flag(help: "Compare results with double precision: max_error = max|y - ref| / max|ref|.")
@@ -43,10 +45,11 @@ struct LayersCommand: ParsableCommand {
   }
 
   func run() throws {
-    let problems = try LayerProblem.parse(text(), source: layers ?? "default layers")
+    let problems = try LayerProblem.read(layers)
     let passes = ConvolutionPass(rawValue: pass).map { [$0] } ?? ConvolutionPass.allCases
     let workers = try machine.resolvedWorkers()
-    let options = try machine.programOptions(numerics: precision.numerics, algorithm: algorithm)
+    let options = try machine.programOptions(
+      numerics: precision.numerics, algorithm: algorithm, choices: saved.choices())
     let peak = PeakMeasurement(
       instructionSet: try machine.resolvedInstructionSet(), workers: workers)
     if format == .text {
@@ -63,7 +66,7 @@ struct LayersCommand: ParsableCommand {
           continue
         }
         let benchmark = try LayerBenchmark(
-          problem, pass, workers: workers, options: options, seed: 1)
+          problem, pass, LayerOperands(problem.geometry, pass, seed: 1), workers: workers, options: options)
         let result = try benchmark.measure(peak: peak, verifies: verify)
         switch format {
         case .json: try printJSON(result)
@@ -80,16 +83,6 @@ struct LayersCommand: ParsableCommand {
     else { return nil }
     return kernels.refusal(algorithm, pass, geometry, numerics: precision.numerics)
   }
-
-  private func text() throws(TesseraError) -> String {
-    guard let layers else { return LayerProblem.defaults }
-    do {
-      return String(decoding: try Data(contentsOf: URL(fileURLWithPath: layers)), as: UTF8.self)
-    } catch {
-      throw TesseraError(
-        .invalidFile, at: layers, expected: "a readable file", found: error.localizedDescription)
-    }
-  }
 }
 
 /// One result in at most 80 columns; the kernel's name goes to JSON only.
@@ -100,14 +93,9 @@ private enum LayerLine {
   }
 
   static func text(_ result: LayerResult) -> String {
-    let pass =
-      switch ConvolutionPass(rawValue: result.pass) {
-      case .backwardData: "bwd-data"
-      case .backwardWeights: "bwd-weights"
-      default: result.pass
-      }
-    return line(
-      result.name, pass, Format.milliseconds(result.bestMs * 1e-3),
+    line(
+      result.name, ConvolutionPass(rawValue: result.pass)?.shortName ?? result.pass,
+      Format.milliseconds(result.bestMs * 1e-3),
       Format.milliseconds(result.medianMs * 1e-3), Format.fixed(result.gflops, 1),
       Format.fixed(result.percentOfPeak, 1), Format.milliseconds(result.prepareMs * 1e-3))
       + (result.maxError.map { "  " + String(format: "%.1e", $0) } ?? "")
@@ -117,13 +105,18 @@ private enum LayerLine {
     _ name: String, _ pass: String, _ best: String, _ median: String, _ gflops: String,
     _ percent: String, _ prepare: String
   ) -> String {
-    func left(_ text: String, _ width: Int) -> String {
-      text + String(repeating: " ", count: max(0, width - text.count))
+    Format.left(String(name.prefix(19)), 20) + Format.left(pass, 12) + Format.right(best, 8) + Format.right(median, 8)
+      + Format.right(gflops, 8) + Format.right(percent, 7) + Format.right(prepare, 8)
+  }
+}
+
+extension ConvolutionPass {
+  /// As tables show it.
+  var shortName: String {
+    switch self {
+    case .forward: "forward"
+    case .backwardData: "bwd-data"
+    case .backwardWeights: "bwd-weights"
     }
-    func right(_ text: String, _ width: Int) -> String {
-      String(repeating: " ", count: max(1, width - text.count)) + text
-    }
-    return left(String(name.prefix(19)), 20) + left(pass, 12) + right(best, 8) + right(median, 8)
-      + right(gflops, 8) + right(percent, 7) + right(prepare, 8)
   }
 }

@@ -34,10 +34,11 @@ struct MachineOptions: ParsableArguments {
     return try EnvironmentSettings.instructionSet()
   }
 
-  func programOptions(numerics: Numerics = .fast, algorithm: ConvolutionAlgorithm? = nil)
-    throws(TesseraError) -> Program.Options
-  {
-    Program.Options(instructionSet: try resolvedInstructionSet(), numerics: numerics, algorithm: algorithm)
+  func programOptions(
+    numerics: Numerics = .fast, algorithm: ConvolutionAlgorithm? = nil, choices: KernelChoices? = nil
+  ) throws(TesseraError) -> Program.Options {
+    Program.Options(
+      instructionSet: try resolvedInstructionSet(), numerics: numerics, algorithm: algorithm, choices: choices)
   }
 }
 

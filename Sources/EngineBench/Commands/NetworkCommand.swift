@@ -25,6 +25,8 @@ struct NetworkCommand: ParsableCommand {
 
   @OptionGroup var precision: NumericsOption
 
+  @OptionGroup var saved: ChoicesOption
+
   @Option(help: "Seed of weights, images and labels.")
   var seed: UInt64 = 0
 
@@ -54,7 +56,8 @@ struct NetworkCommand: ParsableCommand {
   func run() throws {
     let benchmark = try NetworkBenchmark(
       NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: seed,
-      workers: machine.resolvedWorkers(), options: machine.programOptions(numerics: precision.numerics))
+      workers: machine.resolvedWorkers(),
+      options: machine.programOptions(numerics: precision.numerics, choices: saved.choices()))
     let result = try benchmark.measure(window: duration / 5)
     let profile = self.profile ? try NodeTimes(benchmark, runs: 5) : nil
     switch format {

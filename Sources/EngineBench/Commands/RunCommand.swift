@@ -11,10 +11,12 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var machine: MachineOptions
 
+  @OptionGroup var saved: ChoicesOption
+
   func run() throws {
     let workers = try machine.resolvedWorkers()
     let instructionSet = try machine.resolvedInstructionSet()
-    let options = try machine.programOptions()
+    let options = try machine.programOptions(choices: saved.choices())
     printLine(
       TopologyReport.text(.current, workers: workers, instructionSet: instructionSet))
     let peak = PeakMeasurement(instructionSet: instructionSet, workers: workers)

@@ -50,6 +50,8 @@ struct TrainCommand: ParsableCommand {
 
   @OptionGroup var precision: NumericsOption
 
+  @OptionGroup var saved: ChoicesOption
+
   func validate() throws {
     guard (1...1_000_000).contains(epochs) else {
       throw ValidationError("--epochs: expected 1 to 1000000, found \(epochs)")
@@ -80,7 +82,8 @@ struct TrainCommand: ParsableCommand {
       network, train: train, test: test,
       settings: TrainingRun.Settings(
         epochs: epochs, batch: batch, seed: seed, learningRate: learningRate,
-        workers: machine.resolvedWorkers(), options: machine.programOptions(numerics: precision.numerics)))
+        workers: machine.resolvedWorkers(),
+        options: machine.programOptions(numerics: precision.numerics, choices: saved.choices())))
     printLine(
       "\(network.name) on \(dataset.rawValue): \(train.count) images to learn from, \(test.count) to test")
     try TrainingReport.train(run)

@@ -26,6 +26,31 @@ struct LayerResult: Encodable {
   }
 }
 
+/// What one pass of one layer reads and writes, in the caller's memory. Operands that the pass doesn't read are empty.
+struct LayerOperands: Sendable {
+  let x: HostTensor<Float>
+  let w: HostTensor<Float>
+  let bias: HostTensor<Float>
+  let dy: HostTensor<Float>
+  let result: HostTensor<Float>
+  let biasGradient: HostTensor<Float>
+
+  init(_ g: ConvolutionGeometry, _ pass: ConvolutionPass, seed: UInt64) {
+    x = .normal(pass == .backwardData ? 0 : g.xCount, seed: seed)
+    w = .normal(pass == .backwardWeights ? 0 : g.weightCount, seed: seed &+ 1)
+    bias = .normal(g.k, seed: seed &+ 2)
+    dy = .normal(pass == .forward ? 0 : g.yCount, seed: seed &+ 3)
+    let count =
+      switch pass {
+      case .forward: g.yCount
+      case .backwardData: g.xCount
+      case .backwardWeights: g.weightCount
+      }
+    result = HostTensor(count) { _ in 0 }
+    biasGradient = HostTensor(g.k) { _ in 0 }
+  }
+}
+
 /// One pass of one layer as a program of its own, with operands in the caller's memory.
 ///
 /// Forward includes the bias and uses weights prepared before; backward-data prepares them in every run, since they
@@ -33,25 +58,18 @@ struct LayerResult: Encodable {
 final class LayerBenchmark: Sendable {
   let problem: LayerProblem
   let pass: ConvolutionPass
-  let x: HostTensor<Float>
-  let w: HostTensor<Float>
-  let bias: HostTensor<Float>
-  let dy: HostTensor<Float>
+  let operands: LayerOperands
   private let session: Session
   private let inputs: [(name: String, tensor: HostTensor<Float>)]
-  /// The pass' result, and behind it the bias' gradient.
   private let outputs: [(name: String, tensor: HostTensor<Float>)]
 
-  init(_ problem: LayerProblem, _ pass: ConvolutionPass, workers: Int, options: Program.Options, seed: UInt64)
-    throws(TesseraError)
-  {
+  init(
+    _ problem: LayerProblem, _ pass: ConvolutionPass, _ operands: LayerOperands, workers: Int, options: Program.Options
+  ) throws(TesseraError) {
     self.problem = problem
     self.pass = pass
+    self.operands = operands
     let g = problem.geometry
-    x = .normal(pass == .backwardData ? 0 : g.xCount, seed: seed)
-    w = .normal(pass == .backwardWeights ? 0 : g.weightCount, seed: seed &+ 1)
-    bias = .normal(g.k, seed: seed &+ 2)
-    dy = .normal(pass == .forward ? 0 : g.yCount, seed: seed &+ 3)
     let xType = TensorType([g.n, g.h, g.w, g.c])
     let wType = TensorType([g.r, g.s, g.channelsPerGroup, g.k])
     let dyType = TensorType([g.n, g.p, g.q, g.k])
@@ -59,24 +77,24 @@ final class LayerBenchmark: Sendable {
     let store = ParameterStore()
     switch pass {
     case .forward:
-      let operands = [
+      let values = [
         try graph.addInput("x", xType),
         try graph.addVariable(Variable(name: "w", type: wType)),
         try graph.addVariable(Variable(name: "b", type: TensorType([g.k]))),
       ]
       let y = try graph.add(
-        Convolution2D(window: problem.window, groups: g.groups), operands, name: problem.name)
+        Convolution2D(window: problem.window, groups: g.groups), values, name: problem.name)
       try graph.addOutput("y", y[0])
-      inputs = [("x", x)]
-      outputs = [("y", HostTensor(g.yCount) { _ in 0 })]
+      inputs = [("x", operands.x)]
+      outputs = [("y", operands.result)]
     case .backwardData:
       let dx = try graph.apply(
         ConvolutionBackwardData(
           window: problem.window, groups: g.groups, inputHeight: g.h, inputWidth: g.w),
         try graph.addInput("dy", dyType), try graph.addInput("w", wType), name: problem.name)
       try graph.addOutput("dx", dx)
-      inputs = [("dy", dy), ("w", w)]
-      outputs = [("dx", HostTensor(g.xCount) { _ in 0 })]
+      inputs = [("dy", operands.dy), ("w", operands.w)]
+      outputs = [("dx", operands.result)]
     case .backwardWeights:
       let (x, dy) = (try graph.addInput("x", xType), try graph.addInput("dy", dyType))
       let dw = try graph.apply(
@@ -84,14 +102,15 @@ final class LayerBenchmark: Sendable {
         name: problem.name)
       try graph.addOutput("dw", dw)
       try graph.addOutput("db", graph.apply(ChannelSum(), dy, name: "bias"))
-      inputs = [("x", self.x), ("dy", self.dy)]
-      outputs = [("dw", HostTensor(g.weightCount) { _ in 0 }), ("db", HostTensor(g.k) { _ in 0 })]
+      inputs = [("x", operands.x), ("dy", operands.dy)]
+      outputs = [("dw", operands.result), ("db", operands.biasGradient)]
     }
     session = try Session(Program(graph, options: options), store: store, workers: workers)
     if pass == .forward { try writeWeights() }
   }
 
-  var result: HostTensor<Float> { outputs[0].tensor }
+  /// The algorithm that computes it.
+  var chosen: ChosenConvolution? { session.program.convolutions.first }
 
   func run() throws(TesseraError) { try session.run(bind) }
 
@@ -119,8 +138,8 @@ final class LayerBenchmark: Sendable {
     let g = problem.geometry
     try session.store.set([
       "w": Tensor(
-        TensorType([g.r, g.s, g.channelsPerGroup, g.k]), bytes: UnsafeRawBufferPointer(w.bytes)),
-      "b": Tensor(TensorType([g.k]), bytes: UnsafeRawBufferPointer(bias.bytes)),
+        TensorType([g.r, g.s, g.channelsPerGroup, g.k]), bytes: UnsafeRawBufferPointer(operands.w.bytes)),
+      "b": Tensor(TensorType([g.k]), bytes: UnsafeRawBufferPointer(operands.bias.bytes)),
     ])
   }
 

@@ -12,6 +12,19 @@ struct LayerProblem {
 
   static let columns = ["name", "n", "c", "h", "w", "k", "r", "s", "stride", "pad", "dil", "groups"]
 
+  /// The layers of a file, or the default ones.
+  /// - Throws: ``TesseraError/Code/invalidFile`` that names file and line.
+  static func read(_ path: String?) throws(TesseraError) -> [LayerProblem] {
+    guard let path else { return try parse(defaults, source: "default layers") }
+    let data: Data
+    do {
+      data = try Data(contentsOf: URL(fileURLWithPath: path))
+    } catch {
+      throw TesseraError(.invalidFile, at: path, expected: "a readable file", found: error.localizedDescription)
+    }
+    return try parse(String(decoding: data, as: UTF8.self), source: path)
+  }
+
   /// Reads rows below a header line that names the columns, in any order.
   /// - Throws: ``TesseraError/Code/invalidFile`` that names file and line.
   static func parse(_ text: String, source: String) throws(TesseraError) -> [LayerProblem] {
@@ -53,6 +66,16 @@ struct LayerProblem {
         found: "no \(missing.joined(separator: ", "))")
     }
     return positions
+  }
+
+  /// A convolution of a compiled program.
+  init(name: String, _ g: ConvolutionGeometry) {
+    self.name = name
+    geometry = g
+    window = ResolvedWindow2D(
+      kernel: Size2D(y: g.r, x: g.s), stride: Size2D(y: g.strideY, x: g.strideX),
+      dilation: Size2D(y: g.dilationY, x: g.dilationX), top: g.padTop, left: g.padLeft, bottom: g.padBottom,
+      right: g.padRight)
   }
 
   private init(_ cells: [String], _ positions: [String: Int], at location: String)

@@ -27,7 +27,7 @@ enum LayerVerification {
       for position in part * chunk..<min(checked, (part + 1) * chunk) {
         let index = sample?[position] ?? position
         let wanted = element(benchmark, index)
-        let difference = abs(Double(benchmark.result.elements[index]) - wanted)
+        let difference = abs(Double(benchmark.operands.result.elements[index]) - wanted)
         // A NaN would get lost in max.
         error = difference.isFinite ? max(error, difference) : .infinity
         reference = max(reference, abs(wanted))
@@ -45,13 +45,14 @@ enum LayerVerification {
     return switch benchmark.pass {
     case .forward:
       Reference.convolutionForwardElement(
-        g, index, x: benchmark.x.pointer, w: benchmark.w.pointer, bias: benchmark.bias.pointer)
+        g, index, x: benchmark.operands.x.pointer, w: benchmark.operands.w.pointer,
+        bias: benchmark.operands.bias.pointer)
     case .backwardData:
       Reference.convolutionBackwardDataElement(
-        g, index, dy: benchmark.dy.pointer, w: benchmark.w.pointer)
+        g, index, dy: benchmark.operands.dy.pointer, w: benchmark.operands.w.pointer)
     case .backwardWeights:
       Reference.convolutionBackwardWeightsElement(
-        g, index, x: benchmark.x.pointer, dy: benchmark.dy.pointer)
+        g, index, x: benchmark.operands.x.pointer, dy: benchmark.operands.dy.pointer)
     }
   }
 

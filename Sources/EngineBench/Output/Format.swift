@@ -22,6 +22,16 @@ enum Format {
     }
     return result
   }
+
+  /// A cell with its text at the left.
+  static func left(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(0, width - text.count))
+  }
+
+  /// A cell with its text at the right, apart from the one before.
+  static func right(_ text: String, _ width: Int) -> String {
+    String(repeating: " ", count: max(1, width - text.count)) + text
+  }
 }
 
 /// Columns of text: the first aligned left, the others right.

@@ -80,19 +80,20 @@ struct PlanReport: Encodable {
 
   var text: String {
     let isMeasured = !measuredSeconds.isEmpty
+    func microseconds(_ seconds: Double) -> String { Format.fixed(seconds * 1e6, seconds < 1e-3 ? 1 : 0) }
     var layers = TextTable(
-      header: ["layer", "algorithm", "tasks", "share", "bands", "imbal.", "bound", "us"] + (isMeasured ? ["real"] : []))
+      header: ["layer", "algorithm", "tasks", "share", "cut", "more", "bound", "us"] + (isMeasured ? ["real"] : []))
     for node in explanation.nodes where !node.isPreparation {
       let share =
         node.smallestShare == node.largestShare
         ? "\(node.largestShare)" : "\(node.smallestShare)-\(node.largestShare)"
       layers.add(
         [
-          String(node.name.suffix(18)), String(node.algorithm.prefix(11)), "\(node.tasks)", share, "\(node.bands)",
+          String(node.name.suffix(isMeasured ? 14 : 18)), String(node.algorithm.prefix(11)), "\(node.tasks)", share, "\(node.bands)",
           node.tasks < explanation.workers ? "-" : "\(Format.fixed(node.imbalance * 100, 0)) %",
           String(node.bound.rawValue.prefix(8)),
-          Format.fixed(node.predictedSeconds * 1e6, 1),
-        ] + (measuredSeconds[node.name].map { [Format.fixed($0 * 1e6, 1)] } ?? []))
+          microseconds(node.predictedSeconds),
+        ] + (measuredSeconds[node.name].map { [microseconds($0)] } ?? []))
     }
     var numbers = TextTable(
       header: ["workers", "ms", "images/s", "efficiency"] + (isMeasured ? ["measured ms", "predicted/measured"] : []))
@@ -108,6 +109,7 @@ struct PlanReport: Encodable {
       arena \(TopologyReport.size(explanation.arenaByteCount)), prepared weights \
       \(TopologyReport.size(explanation.preparedByteCount))
 
+      cut: bands of batch and rows; more: the largest share beyond the mean
       \(layers.text)
 
       Prediction, not a measurement: from the peak and the bandwidths of this machine's

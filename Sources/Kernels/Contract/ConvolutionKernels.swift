@@ -8,8 +8,12 @@ public protocol ConvolutionKernels {
     _ algorithm: ConvolutionAlgorithm, _ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, numerics: Numerics
   ) -> String?
 
-  /// Forward or backward-data, by the algorithm that the settings name or that the cost model expects to be the
-  /// fastest. The algorithm named mustn't refuse.
+  /// The algorithm that the settings name, or the one that the cost model expects to be the fastest. The algorithm named
+  /// mustn't refuse.
+  static func algorithm(_ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, _ settings: ConvolutionSettings)
+    -> ConvolutionAlgorithm
+
+  /// Forward or backward-data, by that algorithm.
   static func plan(_ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, _ settings: ConvolutionSettings)
     -> any PlannedConvolution
 

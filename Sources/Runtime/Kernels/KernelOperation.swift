@@ -22,8 +22,8 @@ public struct KernelContext: Sendable {
   public let instructionSet: InstructionSet
   /// What blocking may follow from.
   public let caches: CacheSizes
-  /// What the choice among convolution algorithms follows from.
-  package let settings: ConvolutionSettings
+  /// Which algorithm computes which convolution.
+  package let selection: AlgorithmSelection
   /// The kernels of that instruction set.
   package let kernels: any KernelSet.Type
   /// Whether plain loops are asked for even where there is a fast kernel.

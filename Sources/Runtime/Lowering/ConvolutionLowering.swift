@@ -52,13 +52,17 @@ extension ConvolutionBackwardData: KernelOperation {
 }
 
 extension ConvolutionBackwardWeights: KernelOperation {
+  /// Sizes of the convolution whose weights' gradient this is.
+  func geometry(_ inputs: [TensorType], _ output: TensorType) -> ConvolutionGeometry {
+    ConvolutionGeometry(x: inputs[0], w: output, window: window, groups: groups)
+  }
+
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
-    let geometry = ConvolutionGeometry(
-      x: context.inputs[0], w: context.outputs[0], window: window, groups: groups)
+    let geometry = geometry(context.inputs, context.outputs[0])
     if let scalar = context.referenceType { return reference(geometry, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
-    try context.kernels.demandSupport(.backwardWeights, geometry, context.settings, at: context.location)
-    let plan = context.kernels.weightGradientPlan(geometry, context.settings)
+    let settings = try context.selection.settings(.backwardWeights, geometry, context.kernels, at: context.location)
+    let plan = context.kernels.weightGradientPlan(geometry, settings)
     var kernel = NodeKernel(
       name: plan.name, workspaceByteCount: plan.partialsCount * MemoryLayout<Float>.stride,
       scratchByteCount: plan.scratchCount * MemoryLayout<Float>.stride,

@@ -5,7 +5,7 @@ import TesseraKernels
 /// its own. Everything else keeps its operation, which names its one kernel itself.
 struct SelectKernels: GraphPass {
   let kernels: any KernelSet.Type
-  let settings: ConvolutionSettings
+  let selection: AlgorithmSelection
 
   func run(_ graph: Graph) throws(TesseraError) -> Graph {
     try GraphRewriter.rewrite(graph) { (rewriter, node) throws(TesseraError) in
@@ -30,16 +30,16 @@ struct SelectKernels: GraphPass {
     switch node.operation {
     case let operation as Convolution2D:
       let geometry = operation.geometry(inputs)
-      plan = try kernels.plan(.forward, geometry, settings, at: node.name)
+      plan = try self.plan(.forward, geometry, at: node.name)
       haloRows = (geometry.r - 1) * geometry.dilationY
       activation = operation.activation
     case let operation as ConvolutionBackwardData:
       let geometry = operation.geometry(inputs, output)
-      plan = try kernels.plan(.backwardData, geometry, settings, at: node.name)
+      plan = try self.plan(.backwardData, geometry, at: node.name)
       haloRows = (geometry.r - 1) * geometry.dilationY / geometry.strideY
       activation = operation.activation
     case let operation as MatrixProduct:
-      plan = kernels.matrixProductPlan(operation.geometry(inputs), caches: settings.caches)
+      plan = kernels.matrixProductPlan(operation.geometry(inputs), caches: selection.caches)
       activation = operation.activation
     default: return nil
     }
@@ -47,32 +47,15 @@ struct SelectKernels: GraphPass {
       name: node.operation.name, plan: plan, flops: node.operation.flops(inputs), activation: activation,
       outputType: output, haloByteCount: haloRows * inputs[0].rowByteCount)
   }
+
+  private func plan(_ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, at location: String)
+    throws(TesseraError) -> any PlannedConvolution
+  {
+    kernels.plan(pass, geometry, try selection.settings(pass, geometry, kernels, at: location))
+  }
 }
 
 extension TensorType {
   /// Bytes of one row of an NHWC image; 0 of anything else.
   fileprivate var rowByteCount: Int { shape.rank == 4 ? shape[2] * shape[3] * element.byteCount : 0 }
-}
-
-extension KernelSet {
-  /// The plan of forward or backward-data.
-  /// - Throws: ``TesseraError/Code/unsupported`` if the settings name an algorithm that refuses the geometry.
-  fileprivate static func plan(
-    _ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, _ settings: ConvolutionSettings, at location: String
-  ) throws(TesseraError) -> any PlannedConvolution {
-    try demandSupport(pass, geometry, settings, at: location)
-    return plan(pass, geometry, settings)
-  }
-
-  /// - Throws: ``TesseraError/Code/unsupported`` if the settings name an algorithm that refuses the geometry.
-  static func demandSupport(
-    _ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, _ settings: ConvolutionSettings, at location: String
-  ) throws(TesseraError) {
-    guard let algorithm = settings.algorithm,
-      let reason = refusal(algorithm, pass, geometry, numerics: settings.numerics)
-    else { return }
-    throw TesseraError(
-      .unsupported, at: location, expected: "a \(pass.rawValue) convolution that \(algorithm.rawValue) computes",
-      found: reason)
-  }
 }

@@ -5,7 +5,7 @@ import TesseraKernels
 struct Planner {
   private let graph: Graph
   private let kernels: any KernelSet.Type
-  private let settings: ConvolutionSettings
+  private let selection: AlgorithmSelection
   private let usesReferenceKernels: Bool
 
   private var plan = ExecutionPlan()
@@ -18,19 +18,19 @@ struct Planner {
   private enum Phase { case prepare, main, commit }
 
   static func plan(
-    _ graph: Graph, kernels: any KernelSet.Type, settings: ConvolutionSettings, usesReferenceKernels: Bool
+    _ graph: Graph, kernels: any KernelSet.Type, selection: AlgorithmSelection, usesReferenceKernels: Bool
   ) throws(TesseraError) -> ExecutionPlan {
     var planner = Planner(
-      graph: graph, kernels: kernels, settings: settings, usesReferenceKernels: usesReferenceKernels)
+      graph: graph, kernels: kernels, selection: selection, usesReferenceKernels: usesReferenceKernels)
     return try planner.makePlan()
   }
 
   private init(
-    graph: Graph, kernels: any KernelSet.Type, settings: ConvolutionSettings, usesReferenceKernels: Bool
+    graph: Graph, kernels: any KernelSet.Type, selection: AlgorithmSelection, usesReferenceKernels: Bool
   ) {
     self.graph = graph
     self.kernels = kernels
-    self.settings = settings
+    self.selection = selection
     self.usesReferenceKernels = usesReferenceKernels
   }
 
@@ -61,7 +61,7 @@ struct Planner {
         kernel = try operation.kernel(
           KernelContext(
             location: node.name, inputs: inputs, outputs: outputs,
-            instructionSet: kernels.instructionSet, caches: settings.caches, settings: settings, kernels: kernels,
+            instructionSet: kernels.instructionSet, caches: selection.caches, selection: selection, kernels: kernels,
             usesReferenceKernels: usesReferenceKernels))
       }
       nodeKernels.append(kernel)

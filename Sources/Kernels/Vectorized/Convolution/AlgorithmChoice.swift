@@ -12,7 +12,7 @@ extension Kernels {
   }
 
   /// What the settings name, or the cheapest of those that don't refuse. The unrolled product never is.
-  static func chosenAlgorithm(
+  public static func algorithm(
     _ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, _ settings: ConvolutionSettings
   ) -> ConvolutionAlgorithm {
     if let algorithm = settings.algorithm {
@@ -20,15 +20,18 @@ extension Kernels {
         refusal(algorithm, pass, geometry, numerics: settings.numerics) == nil, "callers ask before they overrule")
       return algorithm
     }
+    func serves(_ algorithm: ConvolutionAlgorithm) -> Bool {
+      refusal(algorithm, pass, geometry, numerics: settings.numerics) == nil
+    }
+    let (pixelBlock, winograd) = (serves(.pixelBlock), serves(.winograd))
+    guard pixelBlock || winograd else { return .direct }
     var best = ConvolutionAlgorithm.direct
-    var least = ConvolutionCost.direct(pass, geometry)
-    func consider(_ algorithm: ConvolutionAlgorithm, _ cost: (ConvolutionPass, ConvolutionGeometry) -> Double) {
-      guard refusal(algorithm, pass, geometry, numerics: settings.numerics) == nil else { return }
-      let cost = cost(pass, geometry)
+    var least = ConvolutionCost.direct(pass, geometry, settings.caches)
+    func consider(_ algorithm: ConvolutionAlgorithm, _ cost: Double) {
       if cost < least { (best, least) = (algorithm, cost) }
     }
-    consider(.pixelBlock, ConvolutionCost.pixelBlock)
-    consider(.winograd, ConvolutionCost.winograd)
+    if pixelBlock { consider(.pixelBlock, ConvolutionCost.pixelBlock(geometry, settings.caches)) }
+    if winograd { consider(.winograd, ConvolutionCost.winograd(pass, geometry, settings.caches)) }
     return best
   }
 }

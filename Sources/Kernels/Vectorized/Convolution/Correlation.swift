@@ -48,13 +48,6 @@ struct Correlation: Sendable {
     groups * blockChunks * imageChunks * yPhases * xPhases * rowChunks * columnChunks
   }
 
-  /// Steps of one multiply-add of a vector, taps in the padding counted, and three for each vector of the result: it
-  /// begins as the bias, is activated and stored.
-  var multiplyAddSteps: Double {
-    Double(images * yAxis.outputCount * xAxis.outputCount * groups * ceilingQuotient(filters, lanes))
-      * (Double(taps * depth) / ConvolutionCost.tileEfficiency + Double(3 * yPhases * xPhases))
-  }
-
   var maximumRows: Int {
     kind == .product ? TileList.maximumRows(vectors: vectors) : ChannelTileList.maximumRows
   }

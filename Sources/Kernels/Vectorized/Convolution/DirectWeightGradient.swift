@@ -29,11 +29,8 @@ struct DirectWeightGradient: PlannedWeightGradient {
   var tapRowParts: Int { ceilingQuotient(geometry.r, tapRowsPerTask) }
   var channelParts: Int { ceilingQuotient(depth, channelsPerTask) }
   var taskCount: Int { chunks * groups * blocks * tapRowParts * channelParts }
-  var multiplyAddSteps: Double {
-    // A channelwise step serves a vector of channels.
-    ConvolutionCost.direct(.backwardWeights, geometry) / Double(isChannelwise ? lanes : 1)
-  }
-  private var mergesTaps: Bool { !isChannelwise && Self.mergesTaps(geometry, depth, vectors) }
+  var multiplyAddSteps: Double { ConvolutionCost.direct(self) }
+  var mergesTaps: Bool { !isChannelwise && Self.mergesTaps(geometry, depth, vectors) }
   private var copiesInput: Bool { !isChannelwise && Self.copiesInput(geometry, depth, channelsPerTask, vectors) }
 
   private static func mergesTaps(_ g: ConvolutionGeometry, _ depth: Int, _ vectors: Int) -> Bool {

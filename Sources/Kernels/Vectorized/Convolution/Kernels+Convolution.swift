@@ -5,7 +5,7 @@ extension Kernels {
     _ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, _ settings: ConvolutionSettings
   ) -> any PlannedConvolution {
     let isForward = pass == .forward
-    switch chosenAlgorithm(pass, geometry, settings) {
+    switch algorithm(pass, geometry, settings) {
     case .winograd:
       return isForward
         ? WinogradConvolution(forward: geometry, caches: settings.caches)
@@ -13,6 +13,9 @@ extension Kernels {
     case .pixelBlock: return PixelBlockConvolution(geometry, caches: settings.caches)
     case .im2col: return isForward ? Im2colConvolution(forward: geometry) : Im2colConvolution(backwardData: geometry)
     case .direct:
+      if DepthwiseTiles.serve(pass, geometry) {
+        return DepthwiseConvolution(pass, geometry, caches: settings.caches)
+      }
       return isForward
         ? DirectConvolution(forward: geometry, caches: settings.caches)
         : DirectConvolution(backwardData: geometry, caches: settings.caches)
@@ -22,10 +25,12 @@ extension Kernels {
   public static func weightGradientPlan(_ geometry: ConvolutionGeometry, _ settings: ConvolutionSettings)
     -> any PlannedWeightGradient
   {
-    switch chosenAlgorithm(.backwardWeights, geometry, settings) {
+    switch algorithm(.backwardWeights, geometry, settings) {
     case .winograd: return WinogradWeightGradient(geometry)
     case .im2col: return Im2colWeightGradient(geometry)
-    case .direct, .pixelBlock: return DirectWeightGradient(geometry, caches: settings.caches)
+    case .direct, .pixelBlock:
+      if DepthwiseTiles.serve(.backwardWeights, geometry) { return DepthwiseWeightGradient(geometry) }
+      return DirectWeightGradient(geometry, caches: settings.caches)
     }
   }
 }

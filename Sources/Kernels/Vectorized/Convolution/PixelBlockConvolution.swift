@@ -46,10 +46,10 @@ struct PixelBlockConvolution: PlannedConvolution {
   static func refusal(_ pass: ConvolutionPass, _ g: ConvolutionGeometry) -> String? {
     if pass != .backwardData { return "\(pass.rawValue), not backward-data" }
     if g.groups != 1 { return "\(g.groups) groups, not one" }
-    let pixels = g.strideY * g.strideX
-    if pixels * g.c > TileList.maximumVectors * lanes {
-      return
-        "\(pixels) pixels of \(g.c) channels in the smallest block, more than a tile's \(TileList.maximumVectors * lanes)"
+    // A product of strides may not fit an integer.
+    let room = TileList.maximumVectors * lanes
+    if Double(g.strideY) * Double(g.strideX) * Double(g.c) > Double(room) {
+      return "\(g.strideY)x\(g.strideX) pixels of \(g.c) channels in the smallest block, more than a tile's \(room)"
     }
     return nil
   }
@@ -80,12 +80,15 @@ struct PixelBlockConvolution: PlannedConvolution {
     return Double(g.n * blocks) * Double(max(1, axes.y.taps * axes.x.taps) * g.k * vectors)
   }
 
-  /// Multiply-adds of vectors.
-  static func steps(_ g: ConvolutionGeometry) -> Double { cost(g, axes(g)) }
+  /// The blocks as a correlation.
+  static func correlation(_ g: ConvolutionGeometry, _ caches: CacheSizes) -> Correlation {
+    correlation(g, axes(g), caches)
+  }
 
-  init(_ g: ConvolutionGeometry, caches: CacheSizes) {
-    geometry = g
-    (y, x) = Self.axes(g)
+  private static func correlation(_ g: ConvolutionGeometry, _ axes: (y: BlockAxis, x: BlockAxis), _ caches: CacheSizes)
+    -> Correlation
+  {
+    let (y, x) = axes
     let width = y.pixels * x.pixels * g.c
     var correlation = Correlation(
       yAxis: y.tapAxis(stride: g.strideY, inputExtent: g.p, extent: g.h),
@@ -98,7 +101,13 @@ struct PixelBlockConvolution: PlannedConvolution {
     correlation.blocksPerTask = correlation.blocks
     correlation.rowOutput = correlation.columnsPerTask * width
     correlation.imageOutput = correlation.rowsPerTask * correlation.rowOutput
-    self.correlation = correlation
+    return correlation
+  }
+
+  init(_ g: ConvolutionGeometry, caches: CacheSizes) {
+    geometry = g
+    (y, x) = Self.axes(g)
+    correlation = Self.correlation(g, (y, x), caches)
   }
 
   var name: String {
@@ -110,7 +119,7 @@ struct PixelBlockConvolution: PlannedConvolution {
   var scratchCount: Int { correlation.filters + correlation.imagesPerTask * correlation.imageOutput }
   var taskCount: Int { correlation.taskCount }
   var channelParts: Int { 1 }
-  var multiplyAddSteps: Double { correlation.multiplyAddSteps }
+  var multiplyAddSteps: Double { ConvolutionCost.cost(correlation.tiles) }
 
   func run(tasks: Range<Int>, _ operands: ConvolutionOperands, scratch: UnsafeMutablePointer<Float>) {
     for task in tasks { run(task: task, operands, scratch) }

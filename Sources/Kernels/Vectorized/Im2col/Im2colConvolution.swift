@@ -62,8 +62,11 @@ struct Im2colConvolution: PlannedConvolution {
   var taskCount: Int { packing.groups * blockChunks * windowChunks }
   var channelParts: Int { blockChunks }
   var multiplyAddSteps: Double {
-    Double(patches.count * patches.depth * packing.groups * packing.blocks * packing.width / lanes)
-      / ConvolutionCost.tileEfficiency
+    var count = TileCount()
+    count.add(
+      .column(rows: patches.count, filters: packing.filters, vectors: packing.width / lanes),
+      times: Double(packing.groups), turns: Double(patches.depth))
+    return ConvolutionCost.cost(count)
   }
   var scratchCount: Int { Patches.partCount(rows: windowsPerTask, depth: depthPerStep) }
 

@@ -23,7 +23,7 @@ struct WinogradConvolution: PlannedConvolution {
   private let exceedsCaches: Bool
 
   private var width: Int { vectors * lanes }
-  private var blocks: Int { ceilingQuotient(filters, width) }
+  var blocks: Int { ceilingQuotient(filters, width) }
   private var paddedChannels: Int { ceilingQuotient(channels, lanes) * lanes }
   private var tileChunks: Int { ceilingQuotient(tiles.count, tilesPerTask) }
   private var inputStep: Int { tilesPerTask * paddedChannels + Self.line }
@@ -62,18 +62,15 @@ struct WinogradConvolution: PlannedConvolution {
     let wanted = ceilingQuotient(128, max(1, ceilingQuotient(tiles.count, tilesPerTask)))
     blocksPerTask = evenShare(blocks, at: ceilingQuotient(blocks, wanted))
     let weights = Winograd.points * channels * filters * MemoryLayout<Float>.stride
-    exceedsCaches = 4 * weights > caches.level3Bytes
+    // Only whole lines can go past the caches at once.
+    exceedsCaches = lanes >= Self.line && 4 * weights > caches.level3Bytes
     name =
       "conv2d.\(pass).winograd4x4.f32.\(Kernels.instructionSet.name).\(TileList.maximumRows(vectors: vectors))x\(vectors)"
   }
 
   var taskCount: Int { tileChunks * ceilingQuotient(blocks, blocksPerTask) }
   var channelParts: Int { ceilingQuotient(blocks, blocksPerTask) }
-  var multiplyAddSteps: Double {
-    // Each group of blocks transforms its input again.
-    ConvolutionCost.winograd(
-      tiles: tiles.count, channels: channels, filters: filters, inputTransforms: Double(channelParts))
-  }
+  var multiplyAddSteps: Double { ConvolutionCost.winograd(self) }
   var scratchCount: Int {
     Winograd.points * (inputStep + productStep) + width + TilePixels.scratchCount(channels: max(channels, filters))
   }

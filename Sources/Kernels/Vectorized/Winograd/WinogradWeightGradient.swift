@@ -15,9 +15,9 @@ struct WinogradWeightGradient: PlannedWeightGradient {
   let tilesPerStep: Int, stepsPerChunk: Int
 
   private var width: Int { vectors * lanes }
-  private var channelBlocks: Int { ceilingQuotient(geometry.c, channelsPerBlock) }
-  private var filterBlocks: Int { ceilingQuotient(geometry.k, width) }
-  private var steps: Int { ceilingQuotient(tiles.count, tilesPerStep) }
+  var channelBlocks: Int { ceilingQuotient(geometry.c, channelsPerBlock) }
+  var filterBlocks: Int { ceilingQuotient(geometry.k, width) }
+  var steps: Int { ceilingQuotient(tiles.count, tilesPerStep) }
   private var chunks: Int { ceilingQuotient(steps, stepsPerChunk) }
 
   private static var line: Int { 16 }
@@ -53,7 +53,7 @@ struct WinogradWeightGradient: PlannedWeightGradient {
   }
 
   var taskCount: Int { chunks * channelBlocks * filterBlocks }
-  var multiplyAddSteps: Double { ConvolutionCost.winograd(.backwardWeights, geometry) }
+  var multiplyAddSteps: Double { ConvolutionCost.winograd(self) }
   var scratchCount: Int {
     Winograd.points * (inputStep + gradientStep) + TilePixels.scratchCount(channels: max(geometry.c, geometry.k))
   }

@@ -1,0 +1,142 @@
+import CTesseraShims
+import TesseraKernelContract
+
+/// What a tile of a depthwise weight gradient computes.
+struct DepthwiseGradientTask {
+  /// To x, and, as outputs, to dy.
+  let pointers: DepthwisePointers
+  /// Added to, in the order of ``DepthwiseTask/weights``.
+  let sums: UnsafeMutablePointer<Float>
+  /// At least `lanes`.
+  let channels: Int
+  /// As ``DepthwiseTask/rows``.
+  var rows = 1
+}
+
+/// The part of a depthwise weight gradient that a tile of ``DepthwiseTile``'s size contributes: there weights stand where
+/// sums are here, and outputs where dy is.
+///
+/// Registers: 2 columns of dy, 2 sums, 1 pixel.
+enum DepthwiseGradientTile<let columns: Int, let taps: Int, let stride: Int> {
+  private typealias Row = InlineArray<columns, Vector>
+
+  private static var inputColumns: Int {
+    @inline(__always) get { (columns &- 1) &* stride &+ taps }
+  }
+
+  @inline(never)
+  static func run(_ task: DepthwiseGradientTask) {
+    var tapSums = task.sums
+    for v in 0..<ceilingQuotient(task.channels, lanes) {
+      let channel = min(v &* lanes, task.channels &- lanes)
+      askForLines(task, channel)
+      let top = deltas(task.pointers.output, channel)
+      var pixels = task.pointers.input
+      var sums = tapSums
+      if task.rows == 1 {
+        for _ in 0..<taps {
+          add(pixels, channel, top, to: sums)
+          pixels += inputColumns
+          sums += taps &* lanes
+        }
+      } else {
+        let bottom = deltas(task.pointers.output + columns, channel)
+        for _ in 0..<stride {
+          add(pixels, channel, top, to: sums)
+          pixels += inputColumns
+          sums += taps &* lanes
+        }
+        for _ in stride..<taps {
+          add(pixels, channel, top, bottom, to: sums, sums - stride &* taps &* lanes)
+          pixels += inputColumns
+          sums += taps &* lanes
+        }
+        for _ in 0..<stride {
+          add(pixels, channel, bottom, to: sums - stride &* taps &* lanes)
+          pixels += inputColumns
+          sums += taps &* lanes
+        }
+      }
+      tapSums += taps &* taps &* lanes
+    }
+  }
+
+  @inline(__always)
+  private static func deltas(_ pointers: UnsafeMutablePointer<UnsafeMutablePointer<Float>>, _ channel: Int) -> Row {
+    var row = Row { _ in .zero }
+    for m in 0..<columns { row[unchecked: m] = load(pointers[m] + channel) }
+    return row
+  }
+
+  /// One row of pixels times one row of dy, for one row of taps.
+  @inline(__always)
+  private static func add(
+    _ pixels: UnsafeMutablePointer<UnsafePointer<Float>>, _ channel: Int, _ deltas: Row,
+    to sums: UnsafeMutablePointer<Float>
+  ) {
+    for s in 0..<taps {
+      var sum = load(sums + s &* lanes)
+      for m in 0..<columns {
+        sum = multiplyAdd(sum, load(pixels[m &* stride &+ s] + channel), deltas[unchecked: m])
+      }
+      store(sum, sums + s &* lanes)
+    }
+  }
+
+  /// The same for two rows of dy, whose taps are `stride` rows apart.
+  @inline(__always)
+  private static func add(
+    _ pixels: UnsafeMutablePointer<UnsafePointer<Float>>, _ channel: Int, _ top: Row, _ bottom: Row,
+    to sums: UnsafeMutablePointer<Float>, _ above: UnsafeMutablePointer<Float>
+  ) {
+    for s in 0..<taps {
+      var (sum, sumAbove) = (load(sums + s &* lanes), load(above + s &* lanes))
+      for m in 0..<columns {
+        let pixel = load(pixels[m &* stride &+ s] + channel)
+        sum = multiplyAdd(sum, pixel, top[unchecked: m])
+        sumAbove = multiplyAdd(sumAbove, pixel, bottom[unchecked: m])
+      }
+      store(sum, sums + s &* lanes)
+      store(sumAbove, above + s &* lanes)
+    }
+  }
+
+  /// Asks for the pixels that the tile below reads first, and for its dy.
+  @inline(__always)
+  private static func askForLines(_ task: DepthwiseGradientTask, _ channel: Int) {
+    let last = task.pointers.input + (taps &- stride) &* inputColumns
+    for i in 0..<2 &* stride {
+      for j in 0..<columns &* stride {
+        tessera_prefetch(last[i &* inputColumns &+ j] + (task.pointers.inputBelow &+ channel))
+      }
+    }
+    for m in 0..<2 &* columns { tessera_prefetch(task.pointers.output[m] + (task.pointers.outputBelow &+ channel)) }
+  }
+}
+
+/// The sizes in which ``DepthwiseGradientTile`` exists, those of ``DepthwiseTileList``.
+enum DepthwiseGradientTileList {
+  static func run(columns: Int, taps: Int, stride: Int, _ task: DepthwiseGradientTask) {
+    switch (columns, taps, stride) {
+    case (7, 3, 1) where lanes == 16: DepthwiseGradientTile<7, 3, 1>.run(task)
+    case (7, 5, 1) where lanes == 16: DepthwiseGradientTile<7, 5, 1>.run(task)
+    case (7, 7, 1) where lanes == 16: DepthwiseGradientTile<7, 7, 1>.run(task)
+    case (7, 3, 2) where lanes == 16: DepthwiseGradientTile<7, 3, 2>.run(task)
+    case (7, 5, 2) where lanes == 16: DepthwiseGradientTile<7, 5, 2>.run(task)
+    case (7, 7, 2) where lanes == 16: DepthwiseGradientTile<7, 7, 2>.run(task)
+    case (4, 3, 1): DepthwiseGradientTile<4, 3, 1>.run(task)
+    case (4, 5, 1): DepthwiseGradientTile<4, 5, 1>.run(task)
+    case (4, 7, 1): DepthwiseGradientTile<4, 7, 1>.run(task)
+    case (4, 3, 2): DepthwiseGradientTile<4, 3, 2>.run(task)
+    case (4, 5, 2): DepthwiseGradientTile<4, 5, 2>.run(task)
+    case (4, 7, 2): DepthwiseGradientTile<4, 7, 2>.run(task)
+    case (3, 3, 1) where lanes < 16: DepthwiseGradientTile<3, 3, 1>.run(task)
+    case (3, 5, 1) where lanes < 16: DepthwiseGradientTile<3, 5, 1>.run(task)
+    case (3, 7, 1) where lanes < 16: DepthwiseGradientTile<3, 7, 1>.run(task)
+    case (3, 3, 2) where lanes < 16: DepthwiseGradientTile<3, 3, 2>.run(task)
+    case (3, 5, 2) where lanes < 16: DepthwiseGradientTile<3, 5, 2>.run(task)
+    case (3, 7, 2) where lanes < 16: DepthwiseGradientTile<3, 7, 2>.run(task)
+    default: preconditionFailure("a tile outside the list")
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import TesseraKernelContract
+
+/// dw[i,j,c] = sum over n, p, q of x[n, p stride - padTop + i, q stride - padLeft + j, c] dy[n,p,q,c], on
+/// ``DepthwiseGradientTile``. Each task has a partial dw of its own, in the order of tiles.
+struct DepthwiseWeightGradient: PlannedWeightGradient {
+  private let tiles: DepthwiseTiles
+
+  init(_ g: ConvolutionGeometry) {
+    // A partial dw is written and read once more: that shall stay below a quarter of the operands.
+    let affordable = max(1, (g.xCount + g.yCount) / 4 / g.weightCount)
+    tiles = DepthwiseTiles(
+      .backwardWeights, g, mostTasks: min(affordable, PartialSums.mostChunks(count: 2 * g.weightCount)))
+  }
+
+  var name: String {
+    "conv2d.backward-weights.depthwise.f32.\(Kernels.instructionSet.name).\(tiles.name)"
+  }
+  var taskCount: Int { tiles.taskCount }
+  var multiplyAddSteps: Double { tiles.multiplyAddSteps }
+  var scratchCount: Int { tiles.scratchCount }
+  var partialsCount: Int { tiles.taskCount * tiles.packedCount }
+  var reduceTaskCount: Int { tiles.vectors }
+
+  func accumulate(
+    tasks: Range<Int>, x: UnsafePointer<Float>, dy: UnsafePointer<Float>, partials: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    let pointers = tiles.pointers(in: scratch)
+    for number in tasks {
+      let sums = partials + number &* tiles.packedCount
+      for i in 0..<tiles.packedCount { sums[i] = 0 }
+      var task = DepthwiseGradientTask(pointers: pointers, sums: sums, channels: tiles.channels)
+      // The tiles only read what they call output.
+      tiles.forEachTile(
+        ofTask: number, pointers, input: x, output: UnsafeMutablePointer(mutating: dy),
+        behindEdge: UnsafeMutablePointer(mutating: pointers.zeros)
+      ) { tile in
+        task.rows = tile.rows
+        DepthwiseGradientTileList.run(columns: tile.columns, taps: tiles.taps, stride: tiles.stride, task)
+      }
+    }
+  }
+
+  /// A task adds one vector of channels, all taps. The last vector has channels of the one before it, too.
+  func reduce(tasks: Range<Int>, partials: UnsafePointer<Float>, dw: UnsafeMutablePointer<Float>) {
+    let taps = tiles.taps &* tiles.taps
+    for v in tasks {
+      let channel = v &* lanes
+      let valid = min(lanes, tiles.channels &- channel)
+      let first = v &* taps &* lanes &+ channel &- tiles.firstChannel(v)
+      for tap in 0..<taps {
+        var sum = Vector.zero
+        for chunk in 0..<tiles.taskCount {
+          sum += load(partials + (chunk &* tiles.packedCount &+ first &+ tap &* lanes), valid: valid)
+        }
+        store(sum, dw + (tap &* tiles.channels &+ channel), valid: valid)
+      }
+    }
+  }
+}
