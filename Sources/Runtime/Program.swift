@@ -15,19 +15,24 @@ public struct Program: Sendable {
     /// The algorithm of every convolution; nil leaves the choice to ``choices`` and the cost model. One that doesn't
     /// serve a convolution of the program is an error, never replaced silently.
     public var algorithm: ConvolutionAlgorithm?
+    /// Whether kernels take in what follows them (sums, activations and their gradients), and weights the normalization of
+    /// their result. Off, every node is a pass over memory of its own: for measurements and comparisons.
+    public var fusesNodes: Bool
+
     /// Choices made before, by a program or by a measurement. They decide for the convolutions that they hold, and
     /// their caches are those that blocking follows from. Nil: the cost model decides, for this machine's caches.
     public var choices: KernelChoices?
 
     public init(
       instructionSet: InstructionSet? = nil, usesReferenceKernels: Bool = false, numerics: Numerics = .fast,
-      algorithm: ConvolutionAlgorithm? = nil, choices: KernelChoices? = nil
+      algorithm: ConvolutionAlgorithm? = nil, choices: KernelChoices? = nil, fusesNodes: Bool = true
     ) {
       self.instructionSet = instructionSet
       self.usesReferenceKernels = usesReferenceKernels
       self.numerics = numerics
       self.algorithm = algorithm
       self.choices = choices
+      self.fusesNodes = fusesNodes
     }
   }
 
@@ -67,8 +72,10 @@ public struct Program: Sendable {
     if options.usesReferenceKernels {
       convolutions = []
     } else {
+      if options.fusesNodes { simplified = try FoldNormalizations().run(simplified) }
       convolutions = try selection.convolutions(of: simplified, kernels)
       simplified = try SelectKernels(kernels: kernels, selection: selection).run(simplified)
+      if options.fusesNodes { simplified = try FuseEpilogues().run(simplified) }
     }
     simplified = try EliminateDeadNodes().run(simplified)
     self.graph = simplified

@@ -21,12 +21,34 @@ import Testing
     #expect(more.lines.contains { $0.hasPrefix("warning") && $0.contains("3 run unbound") })
   }
 
+  @Test func aPlanSaysWhoComputesWhat() throws {
+    let result = try engineBench(
+      "topology", "--plan", "cifar_cnn", "--batch", "256", "--synthetic", Self.large, "--node-bandwidth", "100")
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.lines.allSatisfy { $0.count <= 80 })
+    #expect(result.lines.contains { $0.hasSuffix("8.00-16.00") })
+    #expect(result.output.contains("not a measurement"))
+    #expect(result.lines.contains { $0.hasPrefix("conv2d_1 ") })
+    let json = try engineBench(
+      "topology", "--plan", "cifar_cnn", "--synthetic", "core:2 pu:1", "--format", "json")
+    let object = try #require(try json.objects().first)
+    let explanation = try #require(object["explanation"] as? [String: Any])
+    let nodes = try #require(explanation["nodes"] as? [[String: Any]])
+    #expect(nodes.contains { $0["algorithm"] as? String == "winograd4x4" && $0["tile"] is String })
+    #expect((object["scaling"] as? [Any])?.count == 2)
+  }
+
   @Test func whatIsWrongIsSaid() throws {
     for (arguments, status, fragment) in [
       (["--synthetic", "core:many"], Int32(1), "\"core:many\""),
       (["--synthetic", ""], 1, "levels as in"),
       (["--xml", "/no/such.xml"], 1, "/no/such.xml"),
       (["--xml", "a", "--synthetic", "core:1 pu:1"], 64, "one machine"),
+      (["--plan", "resnet_18"], 64, "resnet18"),
+      (["--plan", "cifar_cnn", "--batch", "0"], 64, "--batch"),
+      (["--measure"], 64, "--plan"),
+      (["--format", "json"], 64, "--format"),
+      (["--plan", "cifar_cnn", "--node-bandwidth", "-1"], 64, "--node-bandwidth"),
     ] {
       let result = try engineBench(arguments: ["topology"] + arguments)
       #expect(result.status == status)

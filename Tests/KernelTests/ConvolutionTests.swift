@@ -29,7 +29,7 @@ func generatedGeometries(count: Int, seed: UInt64, maximumFlops: Double) -> [Con
 }
 
 /// Shapes that networks have, and corners that chance seldom meets.
-private let chosenGeometries = [
+let chosenGeometries = [
   ConvolutionGeometry(n: 2, h: 14, w: 14, c: 64, k: 64, r: 3, s: 3, padTop: 1, padLeft: 1, padBottom: 1, padRight: 1),
   ConvolutionGeometry(
     n: 1, h: 32, w: 31, c: 3, k: 64, r: 7, s: 7, strideY: 2, strideX: 2, padTop: 3, padLeft: 3, padBottom: 3,
@@ -79,6 +79,23 @@ let allActivations: [Activation] = [
   func chosen(_ set: InstructionSet) throws {
     let kernels = try kernels(of: set)
     for g in chosenGeometries where !isShort || g.flops < 2e6 { check(kernels, g) }
+  }
+
+  /// Square windows have tiles of their own, two rows high, whose last vector of channels overlaps the one before.
+  @Test(arguments: KernelCatalogue.supported)
+  func depthwise(_ set: InstructionSet) throws {
+    let kernels = try kernels(of: set)
+    var random = PhiloxGenerator(seed: 77)
+    for _ in 0..<(isShort ? 20 : 120) {
+      let channels = random.one(of: [4, 5, 8, 9, 15, 16, 17, 24, 31, 33, 48, 67])
+      let (window, stride) = (random.one(of: [3, 5, 7]), random.integer(1...2))
+      var g = ConvolutionGeometry(
+        n: random.integer(0...3), h: random.integer(1...17), w: random.integer(1...31), c: channels, k: channels,
+        r: window, s: window, strideY: stride, strideX: stride, groups: channels)
+      (g.padTop, g.padLeft) = (random.integer(0...window), random.integer(0...window))
+      (g.padBottom, g.padRight) = (random.integer(0...window), random.integer(0...window))
+      if g.h + g.padTop + g.padBottom >= window, g.w + g.padLeft + g.padRight >= window { check(kernels, g) }
+    }
   }
 
   @Test(arguments: KernelCatalogue.supported)

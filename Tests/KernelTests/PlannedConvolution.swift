@@ -4,7 +4,8 @@ import Testing
 /// Packs and runs a plan, outputs and buffers full of NaN before.
 func convolve(
   _ plan: any PlannedConvolution, input: GuardedBuffer<Float>, weights: GuardedBuffer<Float>,
-  bias: GuardedBuffer<Float>?, activation: Activation = .identity, count: Int
+  bias: GuardedBuffer<Float>?, addend: GuardedBuffer<Float>? = nil, activation: Activation = .identity,
+  activated: GuardedBuffer<Float>? = nil, count: Int
 ) -> GuardedBuffer<Float> {
   let packed = GuardedBuffer<Float>.poisoned(plan.packedCount)
   let packScratch = GuardedBuffer<Float>.poisoned(plan.packScratchCount)
@@ -18,7 +19,8 @@ func convolve(
       tasks: $0,
       ConvolutionOperands(
         input: input.pointer, packed: packed.pointer, bias: bias.map { UnsafePointer($0.pointer) },
-        activation: activation, output: output.pointer),
+        addend: addend.map { UnsafePointer($0.pointer) }, activation: activation,
+        activated: activated.map { UnsafePointer($0.pointer) }, output: output.pointer),
       scratch: scratch.pointer)
   }
   return output

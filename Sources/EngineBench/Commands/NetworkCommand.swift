@@ -33,6 +33,9 @@ struct NetworkCommand: ParsableCommand {
   @Option(help: "Seconds to measure, cut into five windows.")
   var duration = 1.5
 
+  @Flag(inversion: .prefixedNo, help: "Whether kernels take in what follows them (sums, activations, normalizations).")
+  var fusion = true
+
   @Flag(help: "Also time each kernel, over five further runs; in json each node.")
   var profile = false
 
@@ -54,10 +57,11 @@ struct NetworkCommand: ParsableCommand {
   }
 
   func run() throws {
+    var options = try machine.programOptions(numerics: precision.numerics, choices: saved.choices())
+    options.fusesNodes = fusion
     let benchmark = try NetworkBenchmark(
       NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: seed,
-      workers: machine.resolvedWorkers(),
-      options: machine.programOptions(numerics: precision.numerics, choices: saved.choices()))
+      workers: machine.resolvedWorkers(), options: options)
     let result = try benchmark.measure(window: duration / 5)
     let profile = self.profile ? try NodeTimes(benchmark, runs: 5) : nil
     switch format {

@@ -29,6 +29,10 @@ struct TopologyCommand: ParsableCommand {
   @Option(help: "Images a batch of the network placed.")
   var batch = 16
 
+  @Option(
+    help: ArgumentHelp("10^9 bytes a second of a NUMA node's memory (default: this machine's).", valueName: "rate"))
+  var nodeBandwidth: Double?
+
   @Flag(help: "Measure the network here too, beside what is predicted.")
   var measure = false
 
@@ -38,8 +42,14 @@ struct TopologyCommand: ParsableCommand {
   @OptionGroup var machine: MachineOptions
 
   func validate() throws {
+    guard format != .csv, format == .text || plan != nil else {
+      throw ValidationError("--format: expected text, or json of a plan, found \(format.rawValue)")
+    }
     if measure, plan == nil || synthetic != nil || xml != nil {
       throw ValidationError("--measure: expected --plan and this machine, found another")
+    }
+    if let nodeBandwidth, !(nodeBandwidth > 0 && nodeBandwidth <= 1e5) {
+      throw ValidationError("--node-bandwidth: expected a number above 0, at most 100000, found \(nodeBandwidth)")
     }
     guard (1...1 << 20).contains(batch) else {
       throw ValidationError("--batch: expected 1 to \(1 << 20), found \(batch)")
@@ -74,8 +84,13 @@ struct TopologyCommand: ParsableCommand {
     guard let plan else { return nil }
     let network = try NetworkCatalogue.network(named: plan)
     let program = try Program(network.model.graph(batch: batch), options: machine.programOptions(), for: shown)
+    var figures = MachineFigures.measured(instructionSet)
+    if let nodeBandwidth {
+      let writes = figures.memoryPerNode.write / figures.memoryPerNode.read
+      figures.memoryPerNode = MachineFigures.Rate(read: nodeBandwidth, write: nodeBandwidth * writes)
+    }
     var report = try PlanReport(
-      network.name, batch: batch, program, on: shown, workers: workers, figures: .measured(instructionSet))
+      network.name, batch: batch, program, on: shown, workers: workers, figures: figures)
     if measure { try report.measure(network, options: machine.programOptions(), duration: 1.5) }
     return report
   }

@@ -40,7 +40,7 @@ struct TuneCommand: ParsableCommand {
 
   @OptionGroup var saved: ChoicesOption
 
-  @Option(help: "text or json.")
+  @Option(help: "text, json or csv.")
   var format: OutputFormat = .text
 
   func validate() throws {
@@ -75,11 +75,13 @@ struct TuneCommand: ParsableCommand {
     try checkDirectory()
     var choices = options.choices ?? KernelChoices()
     if format == .text { printLine(TuningLine.header) }
+    var csv = CSVPrinter()
     for problem in problems {
       let tuned = try TunedConvolution(problem.layer, problem.pass, limit: duration, workers: workers, options: options)
       choices[tuned.convolution] = tuned.choice
       switch format {
       case .json: for result in tuned.results { try printJSON(result) }
+      case .csv: for result in tuned.results { try csv.print(result) }
       case .text: printLine(TuningLine.text(tuned))
       }
     }

@@ -89,7 +89,8 @@ struct PlanReport: Encodable {
         ? "\(node.largestShare)" : "\(node.smallestShare)-\(node.largestShare)"
       layers.add(
         [
-          String(node.name.suffix(isMeasured ? 14 : 18)), String(node.algorithm.prefix(11)), "\(node.tasks)", share, "\(node.bands)",
+          String(node.name.suffix(isMeasured ? 14 : 18)), String(node.algorithm.prefix(11)), "\(node.tasks)", share,
+          "\(node.bands)",
           node.tasks < explanation.workers ? "-" : "\(Format.fixed(node.imbalance * 100, 0)) %",
           String(node.bound.rawValue.prefix(8)),
           microseconds(node.predictedSeconds),

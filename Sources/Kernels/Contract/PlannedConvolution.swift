@@ -4,14 +4,21 @@ public struct ConvolutionOperands {
   public var packed: UnsafePointer<Float>
   /// As many elements as the output has channels.
   public var bias: UnsafePointer<Float>?
+  /// As many elements as the output, in its layout.
+  public var addend: UnsafePointer<Float>?
   public var activation: Activation
+  /// Values of the activation, in the output's layout: the result is multiplied by the derivative that they tell, and
+  /// not activated.
+  public var activated: UnsafePointer<Float>?
   public var output: UnsafeMutablePointer<Float>
 
   public init(
-    input: UnsafePointer<Float>, packed: UnsafePointer<Float>, bias: UnsafePointer<Float>?, activation: Activation,
+    input: UnsafePointer<Float>, packed: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
+    addend: UnsafePointer<Float>? = nil, activation: Activation, activated: UnsafePointer<Float>? = nil,
     output: UnsafeMutablePointer<Float>
   ) {
-    (self.input, self.packed, self.bias, self.activation, self.output) = (input, packed, bias, activation, output)
+    (self.input, self.packed, self.bias, self.addend) = (input, packed, bias, addend)
+    (self.activation, self.activated, self.output) = (activation, activated, output)
   }
 }
 
@@ -40,7 +47,8 @@ public protocol PlannedConvolution: Sendable {
     tasks: Range<Int>, weights: UnsafePointer<Float>, packed: UnsafeMutablePointer<Float>,
     scratch: UnsafeMutablePointer<Float>)
 
-  /// output = activation(convolution + bias).
+  /// output = activation(convolution + bias + addend), or, with values y of the activation,
+  /// (convolution + bias + addend) activation'(y).
   func run(tasks: Range<Int>, _ operands: ConvolutionOperands, scratch: UnsafeMutablePointer<Float>)
 }
 

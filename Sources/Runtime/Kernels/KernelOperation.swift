@@ -15,7 +15,7 @@ public struct KernelContext: Sendable {
   /// The node's name, for errors.
   public let location: String
   /// Types of the operands.
-  public let inputs: [TensorType]
+  public internal(set) var inputs: [TensorType]
   /// Types of the results.
   public let outputs: [TensorType]
   /// The instruction set that the program is compiled for.
@@ -28,6 +28,8 @@ public struct KernelContext: Sendable {
   package let kernels: any KernelSet.Type
   /// Whether plain loops are asked for even where there is a fast kernel.
   package let usesReferenceKernels: Bool
+  /// What an ``EpilogueKernel`` is to do to its result.
+  var epilogue = Epilogue()
 
   /// The error of an operation that has no kernel for its element type.
   public func unsupported(_ operation: any Operation) -> TesseraError {

@@ -37,25 +37,25 @@ private enum BinaryFunction: String, Sendable {
   }
 }
 
-extension Add: KernelOperation {
+extension Add: EpilogueKernel {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     try BinaryFunction.add.kernel(context, of: self)
   }
 }
 
-extension Subtract: KernelOperation {
+extension Subtract: EpilogueKernel {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     try BinaryFunction.subtract.kernel(context, of: self)
   }
 }
 
-extension Multiply: KernelOperation {
+extension Multiply: EpilogueKernel {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     try BinaryFunction.multiply.kernel(context, of: self)
   }
 }
 
-extension Affine: KernelOperation {
+extension Affine: EpilogueKernel {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let count = context.outputs[0].shape.count
     if let scalar = context.referenceType { return reference(count, scalar) }
@@ -129,7 +129,7 @@ extension ActivationGradient: KernelOperation {
   }
 }
 
-extension DropoutOperation: KernelOperation {
+extension DropoutOperation: EpilogueKernel {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let count = context.outputs[0].shape.count
     if let scalar = context.referenceType { return reference(count, scalar) }

@@ -17,7 +17,12 @@ private struct RowChunks: Sendable {
   var count: Int { (rows + perChunk - 1) / perChunk }
 
   func rows(_ chunk: Int) -> Range<Int> {
-    chunk * perChunk..<min((chunk + 1) * perChunk, rows)
+    rows(chunk..<chunk + 1)
+  }
+
+  /// The rows of neighbouring chunks.
+  func rows(_ chunks: Range<Int>) -> Range<Int> {
+    chunks.lowerBound * perChunk..<min(chunks.upperBound * perChunk, rows)
   }
 }
 
@@ -58,7 +63,7 @@ extension ChannelSum: KernelOperation {
   }
 }
 
-extension BatchNormalization: KernelOperation {
+extension BatchNormalization: EpilogueKernel {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let chunks = RowChunks(context.inputs[0])
     if let scalar = context.referenceType { return reference(chunks, scalar) }
@@ -66,6 +71,7 @@ extension BatchNormalization: KernelOperation {
     let kernels = context.kernels
     let channels = chunks.channels
     let epsilon = Float(epsilon)
+    let finish = EpilogueOperands(context)
     return NodeKernel(
       name: context.kernelName("batch_norm.forward"),
       workspaceByteCount: chunks.count * 2 * channels * MemoryLayout<Float>.stride,
@@ -86,8 +92,7 @@ extension BatchNormalization: KernelOperation {
             variance: arguments.y(2))
         },
         NodeKernel.Phase(taskCount: chunks.count) { tasks, arguments in
-          for chunk in tasks {
-            let rows = chunks.rows(chunk)
+          finish.forEachPart(of: chunks.rows(tasks), width: channels, arguments) { rows in
             let first = rows.lowerBound * channels
             kernels.normalize(
               rows: rows.count, channels: channels, x: arguments.x(0) + first,
@@ -113,7 +118,7 @@ extension BatchNormalization: KernelOperation {
   }
 }
 
-extension Normalize: KernelOperation {
+extension Normalize: EpilogueKernel {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let chunks = RowChunks(context.inputs[0])
     if let scalar = context.referenceType { return reference(chunks, scalar) }
@@ -121,10 +126,10 @@ extension Normalize: KernelOperation {
     let kernels = context.kernels
     let channels = chunks.channels
     let epsilon = Float(epsilon)
+    let finish = EpilogueOperands(context)
     return NodeKernel(name: context.kernelName("normalize.forward"), taskCount: chunks.count) {
       tasks, arguments in
-      for chunk in tasks {
-        let rows = chunks.rows(chunk)
+      finish.forEachPart(of: chunks.rows(tasks), width: channels, arguments) { rows in
         let first = rows.lowerBound * channels
         kernels.normalize(
           rows: rows.count, channels: channels, x: arguments.x(0) + first, mean: arguments.x(1),
@@ -146,7 +151,9 @@ extension Normalize: KernelOperation {
   }
 }
 
-extension BatchNormalizationGradient: KernelOperation {
+extension BatchNormalizationGradient: EpilogueKernel {
+  var takesEpilogue: Bool { includesInput }
+
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     try NormalizationGradient(
       epsilon: epsilon, includesInput: includesInput, statisticsDependOnX: true
@@ -154,7 +161,9 @@ extension BatchNormalizationGradient: KernelOperation {
   }
 }
 
-extension NormalizeGradient: KernelOperation {
+extension NormalizeGradient: EpilogueKernel {
+  var takesEpilogue: Bool { includesInput }
+
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     try NormalizationGradient(
       epsilon: epsilon, includesInput: includesInput, statisticsDependOnX: false
@@ -207,10 +216,10 @@ private struct NormalizationGradient {
         },
       ])
     guard includesInput else { return kernel }
+    let finish = EpilogueOperands(context)
     kernel.phases.append(
       NodeKernel.Phase(taskCount: chunks.count) { tasks, arguments in
-        for chunk in tasks {
-          let rows = chunks.rows(chunk)
+        finish.forEachPart(of: chunks.rows(tasks), width: channels, arguments) { rows in
           let first = rows.lowerBound * channels
           if statisticsDependOnX {
             kernels.normalizeBackward(

@@ -5,12 +5,11 @@ import TesseraKernels
 // node of its own, so that it is done again only when the weights were written.
 
 /// A convolution in one pass, or a matrix product, over a second operand that ``PackOperand`` has brought into order.
-struct PackedProduct: KernelOperation {
+struct PackedProduct: EpilogueKernel {
   /// The name of the operation that this was.
   let name: String
   let plan: any PlannedConvolution
   let flops: Double
-  let activation: ActivationFunction
   let outputType: TensorType
   /// As ``PhaseShape/haloByteCount``.
   let haloByteCount: Int
@@ -24,7 +23,7 @@ struct PackedProduct: KernelOperation {
 
   func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let plan = plan
-    let activation = Activation(activation)
+    let epilogue = EpilogueOperands(context)
     let hasBias = context.inputs.count > 2
     var kernel = NodeKernel(
       name: plan.name, taskCount: plan.taskCount, scratchByteCount: plan.scratchCount * MemoryLayout<Float>.stride
@@ -32,8 +31,9 @@ struct PackedProduct: KernelOperation {
       plan.run(
         tasks: tasks,
         ConvolutionOperands(
-          input: arguments.x(0), packed: arguments.x(1), bias: hasBias ? arguments.x(2) : nil, activation: activation,
-          output: arguments.y(0)),
+          input: arguments.x(0), packed: arguments.x(1), bias: hasBias ? arguments.x(2) : nil,
+          addend: epilogue.addend(arguments), activation: epilogue.activation,
+          activated: epilogue.activated(arguments), output: arguments.y(0)),
         scratch: arguments.scratchFloats)
     }
     kernel.phases[0].shape.channelParts = plan.channelParts

@@ -26,7 +26,7 @@ extension MaxPool2DOperation: KernelOperation {
   }
 }
 
-extension MaxPool2DBackward: KernelOperation {
+extension MaxPool2DBackward: EpilogueKernel {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let (dy, dx) = (context.inputs[0], context.outputs[0])
     let geometry = PoolingGeometry(x: dx.shape, y: dy.shape, window: window)
@@ -52,7 +52,7 @@ extension MaxPool2DBackward: KernelOperation {
   }
 }
 
-extension AveragePool2DOperation: KernelOperation {
+extension AveragePool2DOperation: EpilogueKernel {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let (x, y) = (context.inputs[0], context.outputs[0])
     let geometry = PoolingGeometry(x: x.shape, y: y.shape, window: window)
@@ -78,7 +78,7 @@ extension AveragePool2DOperation: KernelOperation {
   }
 }
 
-extension AveragePool2DBackward: KernelOperation {
+extension AveragePool2DBackward: EpilogueKernel {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let (dy, dx) = (context.inputs[0], context.outputs[0])
     let geometry = PoolingGeometry(x: dx.shape, y: dy.shape, window: window)

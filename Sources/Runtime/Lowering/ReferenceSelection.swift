@@ -31,8 +31,9 @@ extension KernelContext {
     _ run: @escaping @Sendable (Range<Int>, KernelArguments) -> Void
   ) -> NodeKernel {
     let chunks = Chunks(count)
+    let epilogue = EpilogueOperands(self)
     return NodeKernel(name: kernelName(operation), taskCount: chunks.taskCount) { tasks, arguments in
-      run(chunks.elements(tasks), arguments)
+      epilogue.forEachPart(of: chunks.elements(tasks), width: 1, arguments) { run($0, arguments) }
     }
   }
 
@@ -42,8 +43,10 @@ extension KernelContext {
     _ run: @escaping @Sendable (Range<Int>, KernelArguments) throws -> Void
   ) -> NodeKernel {
     let chunks = Chunks(rows, perTask: Chunks.elementsPerTask / max(1, elementsPerRow))
+    let epilogue = EpilogueOperands(self)
+    let width = outputs[0].shape.count / max(1, rows)
     return NodeKernel(name: kernelName(operation), taskCount: chunks.taskCount) { tasks, arguments in
-      try run(chunks.elements(tasks), arguments)
+      try epilogue.forEachPart(of: chunks.elements(tasks), width: width, arguments) { try run($0, arguments) }
     }
   }
 }

@@ -16,13 +16,16 @@ struct SelectKernels: GraphPass {
 
       var operands = try rewriter.newInputs(of: node)
       operands[1] = try rewriter.graph.apply(
-        PackOperand(plan: product.plan), operands[1], name: "\(node.name).pack")
-      return try rewriter.graph.add(product, operands, name: node.name)
+        PackOperand(plan: product.base.plan), operands[1], name: "\(node.name).pack")
+      return try rewriter.graph.add(
+        product.activation == .identity
+          ? product.base : Fused(base: product.base, epilogue: Epilogue(activation: product.activation)),
+        operands, name: node.name)
     }
   }
 
   private func product(_ node: Node, _ inputs: [TensorType], _ output: TensorType) throws(TesseraError)
-    -> PackedProduct?
+    -> (base: PackedProduct, activation: ActivationFunction)?
   {
     let plan: any PlannedConvolution
     let activation: ActivationFunction
@@ -43,9 +46,10 @@ struct SelectKernels: GraphPass {
       activation = operation.activation
     default: return nil
     }
-    return PackedProduct(
-      name: node.operation.name, plan: plan, flops: node.operation.flops(inputs), activation: activation,
-      outputType: output, haloByteCount: haloRows * inputs[0].rowByteCount)
+    let base = PackedProduct(
+      name: node.operation.name, plan: plan, flops: node.operation.flops(inputs), outputType: output,
+      haloByteCount: haloRows * inputs[0].rowByteCount)
+    return (base, activation)
   }
 
   private func plan(_ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, at location: String)

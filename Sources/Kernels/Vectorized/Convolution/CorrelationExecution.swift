@@ -113,19 +113,18 @@ extension Correlation {
       uCount: hasTaps ? yTaps.count : 0, uA: y.offsetStep &* rowInput,
       uB: y.tapStep &* windowWidth &* tapPacked,
       valid: valid, accumulates: channels.lowerBound > 0,
-      epilogue: isLast ? Epilogue(operands.activation) : .none)
+      epilogue: isLast ? Epilogue(operands) : .none)
     task.streams =
       exceedsCaches && depthChunk == depth && UInt(bitPattern: operands.output) % 64 == 0
-      && !operands.activation.followsInMemory
+      && !operands.followsInMemory
     if kind == .product {
       task.joinLoops()
     } else {
       (task.depth, task.bDepth) = (ceilingQuotient(valid, lanes), taps &* lanes)
     }
-    let follow = isLast && operands.activation.followsInMemory
     runTiles(
       &task, vectors: blockVectors, box,
-      followed: follow ? operands.activation : nil,
+      followed: isLast && operands.followsInMemory ? operands : nil,
       image: (imageInput, imageOutput), row: (y.inputStep &* rowInput, y.outputStep &* rowOutput),
       column: (x.inputStep &* columnInput, x.outputStep &* columnOutput))
   }
@@ -133,7 +132,7 @@ extension Correlation {
   /// Covers the box with tiles along its columns, or along its longest axis where columns are few: the first ones of an
   /// image, where the window leaves it, or all of a small image. Pairs are steps in input and output.
   private func runTiles(
-    _ task: inout TileTask, vectors: Int, _ box: Box, followed: Activation?,
+    _ task: inout TileTask, vectors: Int, _ box: Box, followed: ConvolutionOperands?,
     image: (Int, Int), row: (Int, Int), column: (Int, Int)
   ) {
     let (n, h, w) = (box.images.count, box.rows.count, box.columns.count)
@@ -163,16 +162,16 @@ extension Correlation {
           let rows = (inner.0 &- done) / left
           task.a = input + (o &* outer.1.0 &+ i &* middle.1.0 &+ done &* inner.1.0)
           task.out = output + (o &* outer.1.1 &+ i &* middle.1.1 &+ done &* inner.1.1)
+          if let followed {
+            for m in 0..<rows { followed.askForRow(task.out + m &* task.outRow, count: task.valid) }
+          }
           if kind == .product {
             TileList.run(rows: rows, vectors: vectors, task)
           } else {
             ChannelTileList.run(rows: rows, task)
           }
           if let followed {
-            for m in 0..<rows {
-              let out = task.out + m &* task.outRow
-              Kernels.activate(followed, count: task.valid, x: out, y: out)
-            }
+            for m in 0..<rows { followed.finish(task.out + m &* task.outRow, count: task.valid) }
           }
           done &+= rows
           left &-= 1

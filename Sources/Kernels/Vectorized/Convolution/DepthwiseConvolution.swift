@@ -39,22 +39,23 @@ struct DepthwiseConvolution: PlannedConvolution {
 
   func run(tasks: Range<Int>, _ operands: ConvolutionOperands, scratch: UnsafeMutablePointer<Float>) {
     let pointers = tiles.pointers(in: scratch)
-    let activation = operands.activation
-    let streams = exceedsCaches && UInt(bitPattern: operands.output) % 64 == 0 && !activation.followsInMemory
+    let follows = operands.followsInMemory
+    let streams = exceedsCaches && UInt(bitPattern: operands.output) % 64 == 0 && !follows
     var task = DepthwiseTask(
       pointers: pointers, weights: operands.packed, bias: operands.bias, channels: tiles.channels,
-      epilogue: Epilogue(activation), streams: streams)
+      epilogue: Epilogue(operands), streams: streams)
     for number in tasks {
       tiles.forEachTile(
         ofTask: number, pointers, input: operands.input, output: operands.output, behindEdge: pointers.spare
       ) { tile in
         task.rows = tile.rows
+        let (rowStep, count) = (tiles.outputWidth &* tiles.channels, tile.columnsInside &* tiles.channels)
+        if follows {
+          for m in 0..<tile.rows { operands.askForRow(tile.output + m &* rowStep, count: count) }
+        }
         DepthwiseTileList.run(columns: tile.columns, taps: tiles.taps, stride: tiles.stride, task)
-        if activation.followsInMemory {
-          for m in 0..<tile.rows {
-            let out = tile.output + m &* tiles.outputWidth &* tiles.channels
-            Kernels.activate(activation, count: tile.columnsInside &* tiles.channels, x: out, y: out)
-          }
+        if follows {
+          for m in 0..<tile.rows { operands.finish(tile.output + m &* rowStep, count: count) }
         }
       }
     }

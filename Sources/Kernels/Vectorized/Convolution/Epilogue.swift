@@ -1,3 +1,4 @@
+import CTesseraShims
 import TesseraKernelContract
 
 /// The activations that are applied in registers; the others follow in memory.
@@ -16,25 +17,59 @@ enum Epilogue {
     case .clip(let lower, let upper): clipped(z, Vector(repeating: lower), Vector(repeating: upper))
     }
   }
+
+  init(_ operands: ConvolutionOperands) {
+    switch operands.activation {
+    case .relu where !operands.followsInMemory: self = .relu
+    case .leakyRelu(let slope) where !operands.followsInMemory: self = .leakyRelu(Float(slope))
+    case .clip(let lower, let upper) where !operands.followsInMemory: self = .clip(Float(lower), Float(upper))
+    default: self = .none
+    }
+  }
 }
 
-extension Activation {
-  /// True iff the activation is applied to stored rows, still in level 1, and not in registers.
+// What reads memory besides the sums stays out of the register tiles: loops over accumulators that load make the compiler
+// keep them on the stack. Rows that were just stored are in level 1.
+extension ConvolutionOperands {
+  /// True iff stored rows are to be finished.
   var followsInMemory: Bool {
-    switch self {
-    case .sigmoid, .tanh: true
-    case .identity, .relu, .leakyRelu, .clip: false
+    if addend != nil || activated != nil { return true }
+    return activation == .sigmoid || activation == .tanh
+  }
+
+  /// Asks for what will be read for a row of the output.
+  @inline(__always)
+  func askForRow(_ out: UnsafeMutablePointer<Float>, count: Int) {
+    if let addend { askForLines(addend + (out - output), count: count) }
+    if let activated { askForLines(activated + (out - output), count: count) }
+  }
+
+  /// out = activation(out + addend), or (out + addend) activation'(activated), for a row of the output.
+  func finish(_ out: UnsafeMutablePointer<Float>, count: Int) {
+    let offset = out - output
+    switch (addend, activation, activated) {
+    case (let addend?, .relu, nil):
+      @inline(__always)
+      func relu(_ z: Vector, _ addend: Vector) -> Vector { atLeast(.zero, z + addend) }
+      map(count: count, out, addend + offset, to: out, relu)
+    case (let addend?, .relu, let y?):
+      let (addend, y) = (addend + offset, y + offset)
+      forEachVector(count) { i, valid in
+        let sum = load(out + i, valid: valid) + load(addend + i, valid: valid)
+        store(sum.replacing(with: 0, where: load(y + i, valid: valid) .<= Vector.zero), out + i, valid: valid)
+      }
+    default:
+      if let addend { Kernels.add(count: count, a: out, b: addend + offset, y: out) }
+      if let activated {
+        Kernels.activateBackward(activation, count: count, dy: out, y: activated + offset, dz: out)
+      } else {
+        Kernels.activate(activation, count: count, x: out, y: out)
+      }
     }
   }
 }
 
-extension Epilogue {
-  init(_ activation: Activation) {
-    switch activation {
-    case .relu: self = .relu
-    case .leakyRelu(let slope): self = .leakyRelu(Float(slope))
-    case .clip(let lower, let upper): self = .clip(Float(lower), Float(upper))
-    case .identity, .sigmoid, .tanh: self = .none
-    }
-  }
+@inline(__always)
+private func askForLines(_ first: UnsafePointer<Float>, count: Int) {
+  for i in stride(from: 0, to: count, by: 16) { tessera_prefetch(first + i) }
 }

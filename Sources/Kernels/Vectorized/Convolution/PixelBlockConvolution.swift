@@ -138,6 +138,8 @@ struct PixelBlockConvolution: PlannedConvolution {
       result
       - (part.images.lowerBound &* correlation.imageOutput &+ part.rows.lowerBound &* correlation.rowOutput
         &+ part.columns.lowerBound &* width)
+    let finishes = operands.followsInMemory
+    if finishes { (local.addend, local.activated, local.activation) = (nil, nil, .identity) }
     correlation.run(task: task, local)
 
     for image in part.images {
@@ -145,28 +147,29 @@ struct PixelBlockConvolution: PlannedConvolution {
         for column in part.columns {
           let block =
             local.output + (image &* correlation.imageOutput &+ row &* correlation.rowOutput &+ column &* width)
-          deal(block, image, row &* y.pixels, column &* x.pixels, operands.output)
+          deal(block, image, row &* y.pixels, column &* x.pixels, operands, finishes: finishes)
         }
       }
     }
   }
 
-  /// Copies a block's rows of pixels to the image.
+  /// Copies a block's rows of pixels to the image, and finishes them there.
   @inline(__always)
   private func deal(
-    _ block: UnsafePointer<Float>, _ image: Int, _ h: Int, _ w: Int, _ dx: UnsafeMutablePointer<Float>
+    _ block: UnsafePointer<Float>, _ image: Int, _ h: Int, _ w: Int, _ operands: ConvolutionOperands, finishes: Bool
   ) {
     let g = geometry
     let count = min(x.pixels, g.w &- w) &* g.c
     for row in 0..<min(y.pixels, g.h &- h) {
       let source = block + row &* x.pixels &* g.c
-      let target = dx + ((image &* g.h &+ h &+ row) &* g.w &+ w) &* g.c
+      let target = operands.output + ((image &* g.h &+ h &+ row) &* g.w &+ w) &* g.c
       var i = 0
       while i < count {
         let valid = min(lanes, count &- i)
         storeFirst(valid, loadFirst(valid, source + i), target + i)
         i &+= lanes
       }
+      if finishes { operands.finish(target, count: count) }
     }
   }
 

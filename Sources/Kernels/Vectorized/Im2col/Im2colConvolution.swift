@@ -112,13 +112,10 @@ struct Im2colConvolution: PlannedConvolution {
       out: operands.output + (windows.lowerBound &* pixelStep &+ channel), bias: bias, aRow: step, aDepth: 1,
       bDepth: vectors &* lanes, outRow: pixelStep, depth: elements.count, tCount: 1, tA: 0, tB: 0, uCount: 1, uA: 0,
       uB: 0, valid: valid, accumulates: elements.lowerBound > 0,
-      epilogue: isLast ? Epilogue(operands.activation) : .none)
+      epilogue: isLast ? Epilogue(operands) : .none)
     tile.runColumn(rows: windows.count, vectors: vectors)
-    if isLast, operands.activation.followsInMemory {
-      for m in 0..<windows.count {
-        let out = tile.out + m &* pixelStep
-        Kernels.activate(operands.activation, count: valid, x: out, y: out)
-      }
+    if isLast, operands.followsInMemory {
+      for m in 0..<windows.count { operands.finish(tile.out + m &* pixelStep, count: valid) }
     }
   }
 

@@ -93,13 +93,17 @@ struct WinogradConvolution: PlannedConvolution {
     }
     let firstBlock = task / tileChunks &* blocksPerTask
     for block in firstBlock..<min(blocks, firstBlock &+ blocksPerTask) {
+      if operands.followsTransform {
+        // They come while the products are computed.
+        for t in 0..<count { finish(tiles[firstTile &+ t], pixels, block, operands, onlyAsks: true) }
+      }
       multiply(block, count, v, operands.packed, m)
       copyBias(operands.bias, block, bias)
       for t in 0..<count {
         let tile = tiles[firstTile &+ t]
         pixels.findOutputs(of: tile, tiles, operands.output, pixelStep: filters)
-        transformOutput(pixels, block, m + t &* blockWidth(block), bias, operands.activation)
-        if operands.activation.followsTransform { activate(tile, pixels, block, operands.activation) }
+        transformOutput(pixels, block, m + t &* blockWidth(block), bias, operands)
+        if operands.followsTransform { finish(tile, pixels, block, operands, onlyAsks: false) }
       }
     }
   }
@@ -140,12 +144,12 @@ struct WinogradConvolution: PlannedConvolution {
     }
   }
 
-  /// y = max(A^T m A + bias, least) for one tile and block.
+  /// y = max(A^T m A + bias, least) for one tile and block, where least is that of ReLU if it doesn't follow.
   private func transformOutput(
     _ pixels: TilePixels, _ block: Int, _ m: UnsafePointer<Float>, _ bias: UnsafePointer<Float>,
-    _ activation: Activation
+    _ operands: ConvolutionOperands
   ) {
-    let least: Float = if case .relu = activation { 0 } else { -.infinity }
+    let least: Float = operands.activation == .relu && !operands.followsTransform ? 0 : -.infinity
     let firstFilter = block &* width
     let count = min(width, filters &- firstFilter)
     var k = 0
@@ -161,12 +165,17 @@ struct WinogradConvolution: PlannedConvolution {
     }
   }
 
-  private func activate(_ tile: WinogradTiles.Tile, _ pixels: TilePixels, _ block: Int, _ activation: Activation) {
+  /// Does to a tile's outputs, in level 1, what the transform doesn't; or asks for what it reads besides them.
+  private func finish(
+    _ tile: WinogradTiles.Tile, _ pixels: TilePixels, _ block: Int, _ operands: ConvolutionOperands, onlyAsks: Bool
+  ) {
     let firstFilter = block &* width
+    let count = min(width, filters &- firstFilter)
+    if onlyAsks { pixels.findOutputs(of: tile, tiles, operands.output, pixelStep: filters) }
     for i in 0..<tile.rows {
       for j in 0..<tile.columns {
-        let y = pixels.pixels[i &* 4 &+ j] + firstFilter
-        Kernels.activate(activation, count: min(width, filters &- firstFilter), x: y, y: y)
+        let row = pixels.pixels[i &* 4 &+ j] + firstFilter
+        if onlyAsks { operands.askForRow(row, count: count) } else { operands.finish(row, count: count) }
       }
     }
   }
@@ -224,12 +233,12 @@ struct WinogradConvolution: PlannedConvolution {
   }
 }
 
-extension Activation {
-  /// True iff the activation isn't part of the output's transform.
+extension ConvolutionOperands {
+  /// True iff anything but the bias and ReLU is to be done: the output's transform knows no more.
   fileprivate var followsTransform: Bool {
-    switch self {
-    case .identity, .relu: false
-    case .leakyRelu, .clip, .sigmoid, .tanh: true
+    switch activation {
+    case .leakyRelu, .clip: true
+    case .identity, .relu, .sigmoid, .tanh: followsInMemory
     }
   }
 }

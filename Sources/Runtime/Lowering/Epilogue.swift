@@ -1,0 +1,107 @@
+import TesseraGraph
+import TesseraKernels
+
+/// What a kernel does to its first result on its way to memory, in place of nodes that would read it again: an addend,
+/// then an activation or the gradient of one.
+struct Epilogue: Hashable, Sendable {
+  /// Whether the first of the epilogue's operands is added.
+  var hasAddend = false
+  var activation = ActivationFunction.identity
+  /// Whether the last of its operands holds values of the activation, and the result is multiplied by the derivative that
+  /// they tell.
+  var isGradient = false
+
+  /// They come behind the operation's own, like the result in type.
+  var operandCount: Int { (hasAddend ? 1 : 0) + (isGradient ? 1 : 0) }
+}
+
+/// An operation of which `kernel` does what ``KernelContext/epilogue`` says, in float32.
+protocol EpilogueKernel: KernelOperation {
+  /// False where the first result isn't what the epilogue is for.
+  var takesEpilogue: Bool { get }
+}
+
+extension EpilogueKernel {
+  var takesEpilogue: Bool { true }
+}
+
+/// An operation and an epilogue.
+struct Fused: KernelOperation {
+  let base: any EpilogueKernel
+  let epilogue: Epilogue
+
+  var name: String {
+    var name = base.name
+    if epilogue.hasAddend { name += "+add" }
+    if epilogue.activation != .identity {
+      name += epilogue.isGradient ? "+\(epilogue.activation)_gradient" : "+\(epilogue.activation)"
+    }
+    return name
+  }
+
+  func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError) -> [TensorType] {
+    let types = try base.outputTypes(inputs.dropLast(epilogue.operandCount), at: location)
+    for input in inputs.suffix(epilogue.operandCount) {
+      try OperandCheck.equal(input, types[0], "an operand like the result", at: location)
+    }
+    return types
+  }
+
+  func flops(_ inputs: [TensorType]) -> Double { base.flops(inputs.dropLast(epilogue.operandCount)) }
+
+  func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+    var inner = context
+    inner.inputs.removeLast(epilogue.operandCount)
+    inner.epilogue = epilogue
+    return try base.kernel(inner)
+  }
+}
+
+/// An epilogue as a running kernel sees it.
+struct EpilogueOperands: Sendable {
+  private let epilogue: Epilogue
+  /// Of the operation itself.
+  private let inputCount: Int
+  private let kernels: any KernelSet.Type
+  let activation: Activation
+
+  init(_ context: KernelContext) {
+    (epilogue, inputCount, kernels) = (context.epilogue, context.inputs.count, context.kernels)
+    activation = Activation(epilogue.activation)
+  }
+
+  func addend(_ arguments: KernelArguments) -> UnsafePointer<Float>? {
+    epilogue.hasAddend ? arguments.x(inputCount) : nil
+  }
+
+  func activated(_ arguments: KernelArguments) -> UnsafePointer<Float>? {
+    epilogue.isGradient ? arguments.x(inputCount + epilogue.operandCount - 1) : nil
+  }
+
+  /// For kernels that know no epilogue: calls `body` for parts of rows of the result, and finishes each part while it is
+  /// in level 2: shorter ones would make kernels that prepare each channel do so too often.
+  func forEachPart(
+    of rows: Range<Int>, width: Int, _ arguments: KernelArguments, _ body: (Range<Int>) throws -> Void
+  ) rethrows {
+    if epilogue == Epilogue() { return try body(rows) }
+    let rowsPerPart = max(1, Chunks.elementsPerTask / max(1, width))
+    var first = rows.lowerBound
+    while first < rows.upperBound {
+      let part = first..<min(first + rowsPerPart, rows.upperBound)
+      try body(part)
+      finish(part.lowerBound * width..<part.upperBound * width, arguments)
+      first = part.upperBound
+    }
+  }
+
+  private func finish(_ elements: Range<Int>, _ arguments: KernelArguments) {
+    let (first, count) = (elements.lowerBound, elements.count)
+    let y = arguments.y(0) + first
+    if let addend = addend(arguments) { kernels.add(count: count, a: y, b: addend + first, y: y) }
+    if let activated = activated(arguments) {
+      kernels.activateBackward(activation, count: count, dy: y, y: activated + first, dz: y)
+    } else {
+      kernels.activate(activation, count: count, x: y, y: y)
+    }
+  }
+}

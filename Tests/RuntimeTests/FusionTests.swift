@@ -1,0 +1,309 @@
+import Tessera
+import TesseraKernels
+import Testing
+
+/// Networks in which something follows a kernel that can take it in.
+extension Problems {
+  static let blocks: [Problem] =
+    [ActivationFunction.relu, .leakyRelu(slope: 0.2), .sigmoid, .tanh, .clip(lower: 0, upper: 0.5)].flatMap {
+      function in
+      [1, 5, 19].flatMap { channels in
+        [Normalization.none, .batch, .frozen].map { block(function, channels: channels, $0) }
+      }
+    } + [1, 17].map(pooled) + [.relu, .tanh].map(dense)
+
+  enum Normalization { case none, batch, frozen }
+
+  /// A residual block behind an activation: f(x), then f(conv(f(conv(.))) + .).
+  static func block(_ function: ActivationFunction, channels c: Int, _ normalization: Normalization) -> Problem {
+    let window = ResolvedWindow2D(kernel: 3, stride: 1, top: 1, left: 1, bottom: 1, right: 1)
+    return Problem(
+      description: "residual block \(function) \(c) \(normalization)",
+      shapes: [[2, 5, 7, c], [3, 3, c, c], [c], [3, 3, c, c]], terms: 64, isMultilinear: false
+    ) { graph, operands, _ in
+      func activate(_ x: Value) throws -> Value { try graph.apply(Activate(function: function), x, name: "f") }
+      func normalize(_ x: Value) throws -> Value {
+        let type = TensorType([c], graph.type(of: x).element)
+        func constant(_ value: Double) throws -> Value {
+          try graph.addConstant((0..<c).map { value + Double($0) / 64 }, type)
+        }
+        switch normalization {
+        case .none: return x
+        case .batch:
+          return try graph.apply(BatchNormalization(epsilon: 1e-3), x, constant(1), constant(0.25), name: "norm")
+        case .frozen:
+          return try graph.apply(
+            Normalize(epsilon: 1e-3), x, constant(0.125), constant(2), constant(1), constant(0.25), name: "norm")
+        }
+      }
+      let convolution = Convolution2D(window: window)
+      let x = try activate(operands[0])
+      let inner = try activate(
+        normalize(graph.apply(convolution, x, operands[1], operands[2], name: "conv1")))
+      let outer = try normalize(graph.apply(convolution, inner, operands[3], name: "conv2"))
+      return try activate(graph.apply(Add(), x, outer, name: "add"))
+    }
+  }
+
+  /// A convolution, its activation and a pooling, whose gradient meets the activation's.
+  static func pooled(channels c: Int) -> Problem {
+    let window = ResolvedWindow2D(kernel: 3, stride: 1, top: 0, left: 0, bottom: 0, right: 0)
+    let pool = ResolvedWindow2D(kernel: 2, stride: 2, top: 0, left: 0, bottom: 0, right: 0)
+    return Problem(
+      description: "pooled \(c)", shapes: [[2, 7, 9, 3], [3, 3, 3, c]], terms: 64, isMultilinear: false
+    ) { graph, operands, _ in
+      let z = try graph.apply(Convolution2D(window: window), operands[0], operands[1], name: "conv")
+      let y = try graph.apply(Activate(function: .relu), z, name: "relu")
+      return try graph.add(MaxPool2DOperation(window: pool), [y], name: "pool")[0]
+    }
+  }
+
+  /// Two products with a way around the second.
+  static func dense(_ function: ActivationFunction) -> Problem {
+    Problem(
+      description: "dense \(function)", shapes: [[5, 9], [9, 17], [17], [17, 17]], terms: 64, isMultilinear: false
+    ) { graph, operands, _ in
+      let first = try graph.apply(MatrixProduct(), operands[0], operands[1], operands[2], name: "first")
+      let x = try graph.apply(Activate(function: function), first, name: "f")
+      let second = try graph.apply(MatrixProduct(), x, operands[3], name: "second")
+      return try graph.apply(
+        Activate(function: function), graph.apply(Add(), second, x, name: "add"), name: "f")
+    }
+  }
+}
+
+@Suite struct FusionTests {
+  /// What is fused is computed alike: the same bits, for any number of workers. Statistics that are folded into weights
+  /// are rounded elsewhere.
+  @Test(arguments: Problems.blocks + Problems.fused)
+  func fusedIsUnfused(_ problem: Problem) throws {
+    let operands = problem.operands(seed: 7)
+    var random = TestRandom(8)
+    let g = random.normals(try problem.resultCount())
+    let algorithms: [ConvolutionAlgorithm?] =
+      problem.shapes[1] == problem.shapes.last ? [nil, .direct, .im2col, .winograd] : [nil, .direct, .im2col]
+    for instructionSet in KernelCatalogue.supported {
+      for algorithm in algorithms {
+        var options = Program.Options(instructionSet: instructionSet, algorithm: algorithm, fusesNodes: false)
+        let unfused = try problem.program(.float32, options)
+        options.fusesNodes = true
+        let fused = try problem.program(.float32, options)
+        #expect(fused.kernelSummary.count < unfused.kernelSummary.count)
+        let expected = try problem.run(unfused, operands, g: g)
+        let isFolded = problem.description.hasSuffix("frozen")
+        for workers in [1, 3] {
+          let found = try problem.run(fused, operands, g: g, workers: workers)
+          for (name, values) in expected {
+            let result = try #require(found[name])
+            let largest = values.reduce(0) { max($0, abs($1)) }
+            let isSame = zip(result, values).allSatisfy {
+              isFolded ? abs($0 - $1) <= 2e-5 * largest : $0 == $1
+            }
+            #expect(isSame, "\(problem) \(instructionSet) \(algorithm?.rawValue ?? "") \(workers) \(name)")
+          }
+        }
+      }
+    }
+  }
+
+  // MARK: What is taken in
+
+  private func operations(_ graph: Graph) throws -> [String] {
+    try Program(graph).kernelSummary.map(\.operation).filter { $0 != "pack" }
+  }
+
+  private func operations(_ layer: some Layer, _ example: Shape, mode: ModelMode = .inference) throws -> [String] {
+    try operations(layer.graph(batch: 2, mode: mode, inputShape: example))
+  }
+
+  @Test func activations() throws {
+    #expect(try operations(Conv2D(2, kernelSize: 3, activation: .relu), [5, 5, 1]) == ["conv2d+relu"])
+    #expect(
+      try operations(ConvTranspose2D(2, kernelSize: 3, activation: .tanh), [5, 5, 1]) == ["conv2d_backward_data+tanh"])
+    #expect(try operations(Sequential([Dense(2), Sigmoid()]), [3]) == ["matrix_product+sigmoid"])
+    #expect(
+      try operations(Sequential([Conv2D(2, kernelSize: 3), ReLU6()]), [5, 5, 1]) == ["conv2d+clip(0.0...6.0)"])
+    // Only the first of two.
+    #expect(try operations(Sequential([Dense(2), ReLU(), Tanh()]), [3]) == ["matrix_product+relu", "tanh"])
+    // Not into others.
+    #expect(try operations(Sequential([MaxPool2D(2), ReLU()]), [4, 4, 1]) == ["max_pool", "relu"])
+    #expect(try operations(Sequential([Dense(2), Softmax()]), [3]) == ["matrix_product", "softmax"])
+  }
+
+  /// A graph of one convolution, and what else a test adds to it.
+  private struct Pieces {
+    var graph = Graph()
+    let x: Value, y: Value
+    private let w: Value
+    let type = TensorType([1, 4, 4, 2])
+
+    init() throws {
+      x = try graph.addInput("x", type)
+      w = try graph.addVariable(Variable(name: "w", type: TensorType([1, 1, 2, 2])))
+      y = try graph.apply(Convolution2D(window: ResolvedWindow2D(kernel: 1)), x, w, name: "conv")
+    }
+
+    mutating func convolve(_ x: Value, name: String) throws -> Value {
+      try graph.apply(Convolution2D(window: ResolvedWindow2D(kernel: 1)), x, w, name: name)
+    }
+
+    mutating func add(_ a: Value, _ b: Value) throws -> Value { try graph.apply(Add(), a, b, name: "add") }
+
+    mutating func relu(_ x: Value) throws -> Value {
+      try graph.apply(Activate(function: .relu), x, name: "relu")
+    }
+  }
+
+  @Test func additions() throws {
+    var pieces = try Pieces()
+    try pieces.graph.addOutput("y", pieces.relu(pieces.add(pieces.x, pieces.y)))
+    #expect(try operations(pieces.graph) == ["conv2d+add+relu"])
+
+    // Of two kernels the later one, whose node is the one that is left of the three.
+    var two = try Pieces()
+    let second = try two.convolve(two.x, name: "second")
+    try two.graph.addOutput("y", two.add(second, two.y))
+    let nodes = try Program(two.graph).graph.nodes.filter { !$0.name.hasSuffix("pack") }
+    #expect(nodes.map(\.name) == ["conv", "second"])
+
+    // An addend that only follows later: the kernel waits for it.
+    var late = try Pieces()
+    let tanh = try late.graph.apply(Activate(function: .tanh), late.x, name: "tanh")
+    try late.graph.addOutput("y", late.add(late.y, tanh))
+    #expect(try operations(late.graph) == ["tanh", "conv2d+add"])
+
+    // A value added to itself is read twice; the second addition and the second activation find the kernel taken.
+    var itself = try Pieces()
+    try itself.graph.addOutput("y", itself.add(itself.y, itself.y))
+    #expect(try operations(itself.graph) == ["conv2d", "add"])
+    var chain = try Pieces()
+    let sum = try chain.add(chain.add(chain.y, chain.x), chain.x)
+    try chain.graph.addOutput("y", chain.relu(chain.relu(sum)))
+    #expect(try operations(chain.graph) == ["conv2d+add", "add+relu", "relu"])
+  }
+
+  /// Whoever else reads what stands between still finds it.
+  @Test func notWhatOthersRead() throws {
+    for reader in ["output", "node", "check", "update"] {
+      var graph = Graph()
+      let type = TensorType([2, 2])
+      let x = try graph.addInput("x", type)
+      let w = try graph.addVariable(Variable(name: "w", type: type))
+      let product = try graph.apply(MatrixProduct(), x, w, name: "product")
+      try graph.addOutput("y", try graph.apply(Activate(function: .relu), product, name: "relu"))
+      switch reader {
+      case "output": try graph.addOutput("between", product)
+      case "node": try graph.addOutput("sum", try graph.apply(SumAll(), product, name: "sum"))
+      case "check": try graph.requireFinite(product)
+      default: try graph.addUpdate(of: w, to: product)
+      }
+      #expect(try operations(graph).prefix(2) == ["matrix_product", "relu"], "\(reader)")
+    }
+  }
+
+  /// A kernel of several results isn't moved behind those that read them.
+  @Test func severalResults() throws {
+    var graph = Graph()
+    let x = try graph.addInput("x", TensorType([4, 3]))
+    let c = try graph.addInput("c", TensorType([3]))
+    let results = try graph.add(BatchNormalization(epsilon: 0), [x, c, c], name: "norm")
+    try graph.addOutput("mean", graph.apply(Affine(factor: 2), results[1], name: "twice"))
+    let early = try graph.apply(Add(), results[0], x, name: "add")
+    let late = try graph.apply(Activate(function: .tanh), x, name: "tanh")
+    try graph.addOutput("y", graph.apply(Add(), early, late, name: "add"))
+    #expect(try operations(graph) == ["batch_norm+add", "affine", "tanh", "add"])
+    var other = Graph()
+    let input = try other.addInput("x", TensorType([4, 3]))
+    let parameters = try other.addInput("c", TensorType([3]))
+    let y = try other.add(BatchNormalization(epsilon: 0), [input, parameters, parameters], name: "norm")[0]
+    let addend = try other.apply(SoftmaxOperation(), input, name: "softmax")
+    try other.addOutput("y", other.apply(Add(), y, addend, name: "add"))
+    #expect(try operations(other) == ["batch_norm", "softmax", "add"])
+  }
+
+  /// A training step has no activation and no gradient of one left.
+  @Test func trainingGraphs() throws {
+    let model = Sequential {
+      Conv2D(2, kernelSize: 3, activation: .relu)
+      Conv2D(2, kernelSize: 3)
+      BatchNorm2D()
+      ReLU()
+      MaxPool2D(2)
+      Flatten()
+      Dense(3, activation: .sigmoid)
+      Dense(3, activation: .tanh)
+    }
+    let graph = try TrainingGraph.build(
+      model: model, inputShape: [9, 9, 1], batch: 2, loss: .meanSquaredError(), optimizer: .sgd())
+    let found = Set(try operations(graph))
+    #expect(found.isSuperset(of: ["conv2d+relu", "batch_norm+relu", "max_pool_backward+relu_gradient"]))
+    #expect(found.isSuperset(of: ["conv2d_backward_data+relu_gradient", "matrix_product+sigmoid_gradient"]))
+    #expect(found.isDisjoint(with: ["relu", "sigmoid", "tanh", "relu_gradient", "sigmoid_gradient"]))
+  }
+
+  // MARK: Folding
+
+  /// Statistics go into packed weights; the parameters stay, and results follow when they are written.
+  @Test func normalizationsAreFolded() throws {
+    let model = Sequential {
+      Conv2D(5, kernelSize: 3, useBias: false)
+      BatchNorm2D()
+      ReLU()
+      Conv2D(3, kernelSize: 1)
+      BatchNorm2D()
+      Flatten()
+      Dense(4)
+      BatchNorm2D()
+    }
+    let graph = try model.graph(batch: 2, inputShape: [6, 6, 2])
+    let store = ParameterStore(seed: 5)
+    let fused = try Session(Program(graph), store: store, workers: 2)
+    let unfused = try Session(Program(graph, options: .init(fusesNodes: false)), store: store, workers: 2)
+    #expect(
+      fused.program.kernelSummary.map(\.operation).filter { !["pack", "normalize", "reshape"].contains($0) }
+        == ["conv2d+relu", "conv2d", "matrix_product"])
+    var random = TestRandom(9)
+    let input = try tensor(random.normals(2 * 6 * 6 * 2), TensorType([2, 6, 6, 2]))
+    var before: [Double] = []
+    for round in 0..<2 {
+      let names = store.snapshot()
+      for (name, value) in names where round > 0 && name.contains("batch_norm2d") {
+        let values = random.normals(value.type.shape.count).map { name.hasSuffix("var") ? $0 * $0 + 0.25 : $0 }
+        try store.set([name: tensor(values, value.type)])
+      }
+      let parameters = try store.snapshot().mapValues { try doubles($0) }
+      let found = try fused.run(["input": input]).mapValues { try doubles($0) }
+      let expected = try unfused.run(["input": input]).mapValues { try doubles($0) }
+      #expect(try store.snapshot().mapValues { try doubles($0) } == parameters)
+      let (y, z) = (try #require(found["output"]), try #require(expected["output"]))
+      let largest = z.reduce(1e-3) { max($0, abs($1)) }
+      #expect(zip(y, z).allSatisfy { abs($0 - $1) <= 1e-5 * largest })
+      #expect(y != before)
+      before = y
+    }
+  }
+
+  /// Not where anyone else reads the sum, where statistics aren't parameters, or where the weights' last dimension isn't
+  /// the result's.
+  @Test func normalizationsThatStay() throws {
+    for reason in ["none", "output", "input", "transposed", "activation"] {
+      var graph = Graph()
+      let (matrix, row) = (TensorType([3, 3]), TensorType([3]))
+      let x = try graph.addInput("x", matrix)
+      let w = try graph.addVariable(Variable(name: "w", type: matrix))
+      let statistic =
+        reason == "input" ? try graph.addInput("s", row) : try graph.addVariable(Variable(name: "s", type: row))
+      let product = try graph.apply(
+        MatrixProduct(transposeB: reason == "transposed", activation: reason == "activation" ? .relu : .identity),
+        x, w, name: "product")
+      if reason == "output" { try graph.addOutput("between", product) }
+      try graph.addOutput(
+        "y",
+        graph.apply(
+          Normalize(epsilon: 1), product, statistic, statistic, statistic, statistic, name: "normalize"))
+      let result = try FoldNormalizations().run(graph)
+      let isFolded = result.nodes.last?.operation is MatrixProduct
+      #expect(isFolded == (reason == "none"), "\(reason)")
+    }
+  }
+}
