@@ -48,7 +48,7 @@ import Testing
       (["--plan", "cifar_cnn", "--batch", "0"], 64, "--batch"),
       (["--measure"], 64, "--plan"),
       (["--format", "json"], 64, "--format"),
-      (["--plan", "cifar_cnn", "--node-bandwidth", "-1"], 64, "--node-bandwidth"),
+      (["--plan", "cifar_cnn", "--node-bandwidth", "0"], 64, "--node-bandwidth"),
     ] {
       let result = try engineBench(arguments: ["topology"] + arguments)
       #expect(result.status == status)

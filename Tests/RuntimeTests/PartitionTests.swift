@@ -97,7 +97,7 @@ import Testing
     let lines = explanation.text.split(separator: "\n")
     #expect(lines.count == 2 * explanation.nodes.count + 1)
     #expect(lines.allSatisfy { $0.count <= 80 })
-    let convolution = try #require(explanation.nodes.first { $0.operation == "conv2d" && !$0.isPreparation })
+    let convolution = try #require(explanation.nodes.first { $0.algorithm == "winograd4x4" && !$0.isPreparation })
     #expect(convolution.tile != nil && convolution.layout == "NHWC" && convolution.flops > 0)
     #expect(convolution.smallestShare * 256 <= convolution.tasks && convolution.tasks <= convolution.largestShare * 256)
     #expect(explanation.predictedSeconds > 0)

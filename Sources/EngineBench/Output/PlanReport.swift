@@ -113,8 +113,8 @@ struct PlanReport: Encodable {
       cut: bands of batch and rows; more: the largest share beyond the mean
       \(layers.text)
 
-      Prediction, not a measurement: from the peak and the bandwidths of this machine's
-      cores, as `engine-bench peak` measures them.
+      Prediction, not a measurement: from the peak and the bandwidths of this
+      machine's cores, as `engine-bench peak` measures them.
       \(numbers.text)
       """
   }
