@@ -100,7 +100,9 @@ let package = Package(
     .target(name: "CTestSettings", path: "Tests/CTestSettings"),
     .testTarget(
       name: "RuntimeTests",
-      dependencies: ["Tessera", "TesseraKernels", "CAllocationCounter", "CTestSettings", "CTesseraShims"],
+      dependencies: [
+        "Tessera", "TesseraKernels", "TesseraNetworks", "CAllocationCounter", "CTestSettings", "CTesseraShims",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "EngineBenchTests", dependencies: ["engine-bench"], swiftSettings: strict),

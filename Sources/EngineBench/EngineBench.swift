@@ -8,8 +8,7 @@ struct EngineBench: ParsableCommand {
     abstract: "What this machine can do with convolutional networks, and where the time goes.",
     subcommands: [
       RunCommand.self, TopologyCommand.self, TrainCommand.self, LayersCommand.self,
-      OperationsCommand.self, NetworkCommand.self, PeakCommand.self,
-      TuneCommand.self,
+      OperationsCommand.self, NetworkCommand.self, TuneCommand.self, PeakCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 

@@ -49,9 +49,10 @@ public struct Program: Sendable {
   let preparedVariables: [Int]
 
   /// Compiles a graph.
+  /// - Parameter machine: whose caches blocking follows from.
   /// - Throws: ``TesseraError/Code/unsupported`` if an operation or element type has no kernel, or the processor lacks
   ///   the instruction set.
-  public init(_ graph: Graph, options: Options = Options()) throws(TesseraError) {
+  public init(_ graph: Graph, options: Options = Options(), for machine: Machine = .current) throws(TesseraError) {
     // Not `??`, whose right side can't throw a typed error.
     if let given = options.instructionSet {
       instructionSet = given
@@ -65,7 +66,7 @@ public struct Program: Sendable {
         .unsupported, at: "instruction set", expected: "one that this processor has",
         found: instructionSet.name)
     }
-    let selection = AlgorithmSelection(options)
+    let selection = AlgorithmSelection(options, caches: machine.caches)
     caches = selection.caches
     var simplified = try Simplification.run(graph)
     if options.usesReferenceKernels {

@@ -21,6 +21,8 @@ public final class Session: Sendable {
   private let executor: Executor?
   let variables: [StoredVariable]
   let prepared: PreparedMemory
+  /// Who computes what, as long as all workers are there.
+  let partition: PartitionPlan
   private let idle = Lock<[RunContext]>([])
 
   /// Binds a program. Variables that the store doesn't hold yet are added with their initial values.
@@ -31,9 +33,18 @@ public final class Session: Sendable {
   /// - Throws: ``TesseraError/Code/shapeMismatch`` if the store has a variable of another type by a name of the
   ///   program's; ``TesseraError/Code/invalidAttribute`` for a number of workers below 1;
   ///   ``TesseraError/Code/systemFailure`` if the variables don't fit in memory.
-  public init(
+  public convenience init(
     _ program: Program, store: ParameterStore, workers: Int? = nil, binding: WorkerBinding = .automatic,
     executor: Executor? = nil
+  ) throws(TesseraError) {
+    try self.init(
+      program, store: store, workers: workers, binding: binding, executor: executor, placedOn: .current)
+  }
+
+  /// - Parameter machine: whose caches and nodes the shares follow; the cores are always those of this one.
+  package init(
+    _ program: Program, store: ParameterStore, workers: Int?, binding: WorkerBinding = .automatic,
+    executor: Executor? = nil, placedOn machine: Machine
   ) throws(TesseraError) {
     if let workers {
       guard (1...Self.maximumWorkers).contains(workers) else {
@@ -45,6 +56,7 @@ public final class Session: Sendable {
     } else {
       self.workers = try EnvironmentSettings.workerCount()
     }
+    if self.workers > Machine.current.cores.count { RuntimeLog.moreWorkersThanCores }
     try store.add(program.graph)
     var variables: [StoredVariable] = []
     for read in program.graph.variables {
@@ -60,6 +72,7 @@ public final class Session: Sendable {
     self.executor = executor
     self.variables = variables
     prepared = try PreparedMemory(program.plan)
+    partition = PartitionPlan(program.plan, machine: machine, workers: self.workers)
     idle.withLock { $0.reserveCapacity(16) }
   }
 

@@ -22,15 +22,22 @@ struct CommandResult {
 }
 
 /// Runs `engine-bench`, which the build puts beside the tests.
-func engineBench(_ arguments: String..., environment: [String: String] = [:]) throws -> CommandResult {
-  try engineBench(arguments: arguments, environment: environment)
+/// - Parameter wrapper: a command that runs the one given by its last arguments, as taskset does.
+func engineBench(_ arguments: String..., environment: [String: String] = [:], under wrapper: [String] = []) throws
+  -> CommandResult
+{
+  try engineBench(arguments: arguments, environment: environment, under: wrapper)
 }
 
-func engineBench(arguments: [String], environment: [String: String] = [:]) throws -> CommandResult {
+/// The same with the arguments as a list.
+func engineBench(arguments: [String], environment: [String: String] = [:], under wrapper: [String] = []) throws
+  -> CommandResult
+{
   let tests = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
   let process = Process()
-  process.executableURL = tests.deletingLastPathComponent().appendingPathComponent("engine-bench")
-  process.arguments = arguments
+  let command = wrapper + [tests.deletingLastPathComponent().appendingPathComponent("engine-bench").path] + arguments
+  process.executableURL = URL(fileURLWithPath: command[0])
+  process.arguments = Array(command.dropFirst())
   var inherited = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("TESSERA_") }
   inherited.merge(environment) { $1 }
   process.environment = inherited

@@ -30,6 +30,10 @@ public protocol PlannedConvolution: Sendable {
   /// Kernel name in the grammar operation.pass.algorithm.type.isa.tile, as in `conv2d.forward.direct.f32.avx512.12x2`.
   var name: String { get }
   var taskCount: Int { get }
+  /// Parts of the output channels. Tasks are numbered part by part: all batch and rows of the first part come first.
+  var channelParts: Int { get }
+  /// Steps of one multiply-add of a vector that all tasks are expected to take together, for predictions.
+  var multiplyAddSteps: Double { get }
   /// Floats of scratch that a worker needs while it runs tasks; contents needn't survive between calls.
   var scratchCount: Int { get }
   /// Floats of the packed weights.
@@ -54,6 +58,8 @@ public protocol PlannedWeightGradient: Sendable {
   /// As ``PlannedConvolution/name``.
   var name: String { get }
   var taskCount: Int { get }
+  /// As ``PlannedConvolution/multiplyAddSteps``, of the first phase.
+  var multiplyAddSteps: Double { get }
   /// As ``PlannedConvolution/scratchCount``.
   var scratchCount: Int { get }
   /// Floats of partial sums between the two phases: at most max(8 dw, 32 MiB).

@@ -44,7 +44,7 @@ final class RunContext: TeamWork, @unchecked Sendable {
     plan = session.program.plan
     team = Team(workerCount: session.workers)
     self.session = session
-    progress = StepProgress(taskCounts: plan.steps.map(\.taskCount), maximumWorkers: session.workers)
+    progress = StepProgress(session.partition)
     arena = try AlignedMemory(allocating: plan.arenaByteCount, for: "temporary values")
     scratchStride = MemoryPlan.aligned(plan.scratchByteCount)
     scratch = try AlignedMemory(allocating: scratchStride * session.workers, for: "scratch")

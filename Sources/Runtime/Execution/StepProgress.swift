@@ -2,7 +2,7 @@ import Synchronization
 
 /// Who has claimed which tasks of which step, and how many are done: the only thing that workers share while they run.
 ///
-/// Each step's tasks are cut into contiguous shares, one a worker. A worker takes tasks of its own share first, then
+/// The walk of each step is cut into contiguous shares, one a worker. A worker takes tasks of its own share first, then
 /// helps the others. It never waits for a worker to arrive, only for tasks that another has claimed.
 final class StepProgress: @unchecked Sendable {
   // Every counter has a cache line pair of its own: 128 bytes keep the adjacent-line prefetcher from coupling two of
@@ -16,10 +16,27 @@ final class StepProgress: @unchecked Sendable {
   /// Of this run.
   private(set) var workers: Int
 
-  init(taskCounts: [Int], maximumWorkers: Int) {
-    self.taskCounts = taskCounts
-    self.maximumWorkers = maximumWorkers
+  /// A ``TaskWalk`` without memory of its own: workers that look it up must not count references to it.
+  private struct Walk {
+    var channelParts: Int, pixelParts: Int
+    var firstStart: Int, startCount: Int
+  }
+  private let walks: [Walk]
+  private let bandStarts: UnsafeMutablePointer<Int>
+
+  init(_ partition: PartitionPlan) {
+    taskCounts = partition.walks.map(\.taskCount)
+    maximumWorkers = partition.places.count
     workers = maximumWorkers
+    var starts: [Int] = []
+    walks = partition.walks.map { walk in
+      defer { starts += walk.bandStarts }
+      return Walk(
+        channelParts: walk.channelParts, pixelParts: walk.pixelParts, firstStart: starts.count,
+        startCount: walk.bandStarts.count)
+    }
+    bandStarts = .allocate(capacity: max(1, starts.count))
+    bandStarts.initialize(from: starts, count: starts.count)
     counterCount = taskCounts.count * (maximumWorkers + 1) * Self.stride
     counters = .allocate(capacity: max(1, counterCount))
     for index in 0..<counterCount { (counters + index).initialize(to: Atomic(0)) }
@@ -28,6 +45,7 @@ final class StepProgress: @unchecked Sendable {
   deinit {
     counters.deinitialize(count: counterCount)
     counters.deallocate()
+    bandStarts.deallocate()
   }
 
   /// Before a run: nothing is claimed, nothing done. Steps that `isSkipped` names are done from the start.
@@ -51,8 +69,18 @@ final class StepProgress: @unchecked Sendable {
     let cursor = cursor(step, share)
     // Looking first keeps late helpers from writing to a line that others read.
     guard cursor.pointee.load(ordering: .relaxed) < end else { return nil }
-    let task = cursor.pointee.wrappingAdd(1, ordering: .relaxed).oldValue
-    return task < end ? task : nil
+    let position = cursor.pointee.wrappingAdd(1, ordering: .relaxed).oldValue
+    return position < end ? task(step, at: position) : nil
+  }
+
+  @inline(__always)
+  private func task(_ step: Int, at position: Int) -> Int {
+    let walk = walks[step]
+    // In one band the walk is the order of the numbers.
+    guard walk.startCount > 2 else { return position }
+    return TaskWalk.task(
+      at: position, channelParts: walk.channelParts, pixelParts: walk.pixelParts,
+      bandStarts: UnsafeBufferPointer(start: bandStarts + walk.firstStart, count: walk.startCount))
   }
 
   /// What the tasks wrote is visible to whoever sees the step finished.

@@ -55,6 +55,8 @@ public struct NodeKernel: Sendable {
   public struct Phase: Sendable {
     /// From the problem alone.
     public var taskCount: Int
+    /// For placement and prediction.
+    package var shape = PhaseShape()
     /// Runs a range of tasks. Throwing ends the run: nothing is written to the parameters.
     public var run: @Sendable (Range<Int>, KernelArguments) throws -> Void
 

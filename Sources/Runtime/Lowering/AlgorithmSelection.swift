@@ -9,8 +9,8 @@ package struct AlgorithmSelection: Sendable {
   private let algorithm: ConvolutionAlgorithm?
   private let choices: KernelChoices?
 
-  init(_ options: Program.Options) {
-    caches = options.choices?.caches ?? Machine.current.caches
+  init(_ options: Program.Options, caches: CacheSizes) {
+    self.caches = options.choices?.caches ?? caches
     (numerics, algorithm, choices) = (options.numerics, options.algorithm, options.choices)
   }
 

@@ -63,7 +63,7 @@ extension ConvolutionBackwardWeights: KernelOperation {
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let settings = try context.selection.settings(.backwardWeights, geometry, context.kernels, at: context.location)
     let plan = context.kernels.weightGradientPlan(geometry, settings)
-    return NodeKernel(
+    var kernel = NodeKernel(
       name: plan.name, workspaceByteCount: plan.partialsCount * MemoryLayout<Float>.stride,
       scratchByteCount: plan.scratchCount * MemoryLayout<Float>.stride,
       phases: [
@@ -76,6 +76,8 @@ extension ConvolutionBackwardWeights: KernelOperation {
           plan.reduce(tasks: tasks, partials: arguments.workspaceFloats, dw: arguments.y(0))
         },
       ])
+    kernel.phases[0].shape.multiplyAddSteps = plan.multiplyAddSteps
+    return kernel
   }
 
   private func reference<T: ReferenceScalar>(_ geometry: ConvolutionGeometry, _: T.Type)

@@ -11,6 +11,8 @@ struct PackedProduct: EpilogueKernel {
   let plan: any PlannedConvolution
   let flops: Double
   let outputType: TensorType
+  /// As ``PhaseShape/haloByteCount``.
+  let haloByteCount: Int
 
   func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError) -> [TensorType] {
     try OperandCheck.count(inputs, 2...3, at: location)
@@ -23,7 +25,7 @@ struct PackedProduct: EpilogueKernel {
     let plan = plan
     let epilogue = EpilogueOperands(context)
     let hasBias = context.inputs.count > 2
-    return NodeKernel(
+    var kernel = NodeKernel(
       name: plan.name, taskCount: plan.taskCount, scratchByteCount: plan.scratchCount * MemoryLayout<Float>.stride
     ) { tasks, arguments in
       plan.run(
@@ -34,6 +36,11 @@ struct PackedProduct: EpilogueKernel {
           activated: epilogue.activated(arguments), output: arguments.y(0)),
         scratch: arguments.scratchFloats)
     }
+    kernel.phases[0].shape.channelParts = plan.channelParts
+    kernel.phases[0].shape.multiplyAddSteps = plan.multiplyAddSteps
+    kernel.phases[0].shape.weightOperand = 1
+    kernel.phases[0].shape.haloByteCount = haloByteCount
+    return kernel
   }
 }
 

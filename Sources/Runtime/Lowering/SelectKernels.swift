@@ -29,12 +29,17 @@ struct SelectKernels: GraphPass {
   {
     let plan: any PlannedConvolution
     let activation: ActivationFunction
+    var haloRows = 0
     switch node.operation {
     case let operation as Convolution2D:
-      plan = try self.plan(.forward, operation.geometry(inputs), at: node.name)
+      let geometry = operation.geometry(inputs)
+      plan = try self.plan(.forward, geometry, at: node.name)
+      haloRows = (geometry.r - 1) * geometry.dilationY
       activation = operation.activation
     case let operation as ConvolutionBackwardData:
-      plan = try self.plan(.backwardData, operation.geometry(inputs, output), at: node.name)
+      let geometry = operation.geometry(inputs, output)
+      plan = try self.plan(.backwardData, geometry, at: node.name)
+      haloRows = (geometry.r - 1) * geometry.dilationY / geometry.strideY
       activation = operation.activation
     case let operation as MatrixProduct:
       plan = kernels.matrixProductPlan(operation.geometry(inputs), caches: selection.caches)
@@ -42,7 +47,8 @@ struct SelectKernels: GraphPass {
     default: return nil
     }
     let base = PackedProduct(
-      name: node.operation.name, plan: plan, flops: node.operation.flops(inputs), outputType: output)
+      name: node.operation.name, plan: plan, flops: node.operation.flops(inputs), outputType: output,
+      haloByteCount: haloRows * inputs[0].rowByteCount)
     return (base, activation)
   }
 
@@ -51,4 +57,9 @@ struct SelectKernels: GraphPass {
   {
     kernels.plan(pass, geometry, try selection.settings(pass, geometry, kernels, at: location))
   }
+}
+
+extension TensorType {
+  /// Bytes of one row of an NHWC image; 0 of anything else.
+  fileprivate var rowByteCount: Int { shape.rank == 4 ? shape[2] * shape[3] * element.byteCount : 0 }
 }

@@ -34,9 +34,16 @@ public enum EnvironmentSettings {
     return instructionSet
   }
 
-  /// The number in `TESSERA_WORKERS`, or one worker a usable core.
-  /// - Throws: ``TesseraError/Code/invalidAttribute`` if the variable holds no number of 1 or more.
+  /// Whether `TESSERA_SMT` is 1: each hardware thread then counts as a core.
+  static var usesHardwareThreads: Bool { variable("TESSERA_SMT") == "1" }
+
+  /// The number in `TESSERA_WORKERS`, or one worker a usable core as far as the quota of the control group allows.
+  /// - Throws: ``TesseraError/Code/invalidAttribute`` if the variable holds no number of 1 or more, or `TESSERA_SMT`
+  ///   neither 0 nor 1.
   public static func workerCount() throws(TesseraError) -> Int {
+    if let text = variable("TESSERA_SMT"), text != "0", text != "1" {
+      throw TesseraError(.invalidAttribute, at: "TESSERA_SMT", expected: "0 or 1", found: "\"\(text)\"")
+    }
     guard let text = variable("TESSERA_WORKERS") else { return Machine.current.defaultWorkerCount }
     guard let count = Int(text), count >= 1, count <= Session.maximumWorkers else {
       throw TesseraError(

@@ -10,4 +10,7 @@ enum RuntimeLog {
 
   static let topologyUnknown: Void = logger.notice(
     "hwloc found no topology; typical caches and one core are assumed")
+
+  static let moreWorkersThanCores: Void = logger.notice(
+    "more workers than usable cores were asked for; they take turns, which is slower")
 }

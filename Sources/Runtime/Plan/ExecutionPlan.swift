@@ -33,6 +33,7 @@ struct Step: Sendable {
   /// Index into ``ExecutionPlan/nodes``, for reports; nil for the runtime's own steps.
   var node: Int?
   var taskCount: Int
+  var shape = PhaseShape()
   var work: Work
   /// Inputs, outputs, workspace.
   var operands: [Operand] = []
@@ -40,6 +41,11 @@ struct Step: Sendable {
   var outputCount = 0
   /// Variables that the step's result follows from, if it needs doing only when one of these was written.
   var preparedFrom: [Int]?
+
+  /// Bytes that a part of the channels reads whole.
+  var weightByteCount: Int { shape.weightOperand.map { operands[$0].byteCount } ?? 0 }
+  /// Bytes that a part of batch and rows reads.
+  var inputByteCount: Int { operands.prefix(inputCount).reduce(0) { $0 + $1.byteCount } - weightByteCount }
 }
 
 /// The program as the workers walk it: steps in order, with every operand's place.

@@ -277,7 +277,7 @@ struct Planner {
       return kernel.phases.map { phase in
         Step(
           name: graph.nodes[node].name, kernelName: kernel.name, node: node,
-          taskCount: phase.taskCount, work: .kernel(phase.run),
+          taskCount: phase.taskCount, shape: phase.shape, work: .kernel(phase.run),
           operands: inputs + outputs + [workspace], inputCount: inputs.count,
           outputCount: outputs.count, preparedFrom: preparedFrom)
       }

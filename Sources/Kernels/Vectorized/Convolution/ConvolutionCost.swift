@@ -42,17 +42,21 @@ enum ConvolutionCost {
       let vectors = g.r * g.s * g.groups * g.filtersPerGroup * ceilingQuotient(g.channelsPerGroup, lanes)
       return cost(blocked(Correlation(backwardData: g), caches).tiles) + constants.pack * Double(vectors)
     case .backwardWeights:
-      let plan = DirectWeightGradient(g, caches: caches)
-      let merged = plan.mergesTaps
-      let rows = TileCount.column(
-        rows: merged ? plan.depth * g.s : plan.depth, filters: plan.filters, vectors: plan.vectors)
-      let y = TapAxis.forward(
-        window: g.r, stride: g.strideY, dilation: g.dilationY, pad: g.padTop, inputExtent: g.h, outputCount: g.p)
-      let x = TapAxis.forward(
-        window: g.s, stride: g.strideX, dilation: g.dilationX, pad: g.padLeft, inputExtent: g.w, outputCount: g.q)
-      let columns = merged ? Double(g.q) : x.tapCount
-      return constants.step * rows.steps * Double(plan.groups) * Double(g.n) * y.tapCount * columns
+      return direct(DirectWeightGradient(g, caches: caches))
     }
+  }
+
+  static func direct(_ plan: DirectWeightGradient) -> Double {
+    let g = plan.geometry
+    let merged = plan.mergesTaps
+    let rows = TileCount.column(
+      rows: merged ? plan.depth * g.s : plan.depth, filters: plan.filters, vectors: plan.vectors)
+    let y = TapAxis.forward(
+      window: g.r, stride: g.strideY, dilation: g.dilationY, pad: g.padTop, inputExtent: g.h, outputCount: g.p)
+    let x = TapAxis.forward(
+      window: g.s, stride: g.strideX, dilation: g.dilationX, pad: g.padLeft, inputExtent: g.w, outputCount: g.q)
+    let columns = merged ? Double(g.q) : x.tapCount
+    return constants.step * rows.steps * Double(plan.groups) * Double(g.n) * y.tapCount * columns
   }
 
   static func pixelBlock(_ g: ConvolutionGeometry, _ caches: CacheSizes) -> Double {
@@ -67,22 +71,30 @@ enum ConvolutionCost {
     switch pass {
     case .forward:
       // Prepared once for many runs: the weights don't count.
-      let plan = WinogradConvolution(forward: g, caches: caches)
-      return cost(plan.products) + k.transform * plan.transformedVectors
+      return winograd(WinogradConvolution(forward: g, caches: caches))
     case .backwardData:
-      let plan = WinogradConvolution(backwardData: g, caches: caches)
-      return cost(plan.products) + k.transform * plan.transformedVectors
+      return winograd(WinogradConvolution(backwardData: g, caches: caches))
         + k.weightTransform * Double(g.k * ceilingQuotient(g.c, lanes))
     case .backwardWeights:
       let plan = WinogradWeightGradient(g)
       let bytes = Winograd.points * g.c * g.k * MemoryLayout<Float>.stride
       let spills = bytes > caches.level3Bytes ? k.spill * Double(Winograd.points) : 0
-      return cost(plan.products) + k.gradientTransform * plan.transformedVectors
+      return winograd(plan)
         + (k.weightGradientTransform + spills) * Double(g.c * ceilingQuotient(g.k, lanes))
     }
   }
 
-  private static func cost(_ tiles: TileCount) -> Double {
+  /// Without the weights.
+  static func winograd(_ plan: WinogradConvolution) -> Double {
+    cost(plan.products) + constants.transform * plan.transformedVectors
+  }
+
+  /// Without the transform back.
+  static func winograd(_ plan: WinogradWeightGradient) -> Double {
+    cost(plan.products) + constants.gradientTransform * plan.transformedVectors
+  }
+
+  static func cost(_ tiles: TileCount) -> Double {
     constants.step * tiles.steps + constants.tile * tiles.tiles
   }
 

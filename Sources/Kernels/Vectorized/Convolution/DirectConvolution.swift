@@ -36,6 +36,8 @@ struct DirectConvolution: PlannedConvolution {
   }
 
   var taskCount: Int { correlation.taskCount }
+  var channelParts: Int { correlation.groups * correlation.blockChunks }
+  var multiplyAddSteps: Double { ConvolutionCost.cost(correlation.tiles) }
   var scratchCount: Int { 0 }
   var packedCount: Int { packing.packedCount }
   var packTaskCount: Int { packing.taskCount }

@@ -29,6 +29,7 @@ struct DirectWeightGradient: PlannedWeightGradient {
   var tapRowParts: Int { ceilingQuotient(geometry.r, tapRowsPerTask) }
   var channelParts: Int { ceilingQuotient(depth, channelsPerTask) }
   var taskCount: Int { chunks * groups * blocks * tapRowParts * channelParts }
+  var multiplyAddSteps: Double { ConvolutionCost.direct(self) }
   var mergesTaps: Bool { !isChannelwise && Self.mergesTaps(geometry, depth, vectors) }
   private var copiesInput: Bool { !isChannelwise && Self.copiesInput(geometry, depth, channelsPerTask, vectors) }
 

@@ -17,6 +17,8 @@ struct GroupedConvolution: PlannedConvolution {
   }
 
   var taskCount: Int { tiles.taskCount }
+  var channelParts: Int { 1 }
+  var multiplyAddSteps: Double { tiles.multiplyAddSteps }
   var scratchCount: Int { tiles.scratchCount }
   var packedCount: Int { tiles.packedCount }
   var packTaskCount: Int { 1 }

@@ -70,6 +70,13 @@ struct GroupedTiles: Sendable {
     ceilingQuotient(ceilingQuotient(outputHeight, Self.rows), rowTilesPerTask)
   }
   var taskCount: Int { rowChunks * ceilingQuotient(images, imagesPerTask) }
+  /// Columns that the last tile covers beyond the row are computed too. A tile loads a row's vectors once for all outputs
+  /// that meet them, about as many loads as multiply-adds at half their rate.
+  var multiplyAddSteps: Double {
+    let columns = wideTiles * GroupedTileList.wide + narrowTiles * GroupedTileList.narrow
+    return 2 * Double(images * ceilingQuotient(outputHeight, Self.rows) * Self.rows)
+      * Double(columns * planes * vectors)
+  }
 
   // MARK: Weights
 

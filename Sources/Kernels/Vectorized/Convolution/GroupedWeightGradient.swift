@@ -15,6 +15,7 @@ struct GroupedWeightGradient: PlannedWeightGradient {
 
   var name: String { "conv2d.backward-weights.\(tiles.name)" }
   var taskCount: Int { tiles.taskCount }
+  var multiplyAddSteps: Double { tiles.multiplyAddSteps }
   var scratchCount: Int { tiles.scratchCount }
   var partialsCount: Int { tiles.taskCount * tiles.packedCount }
   var reduceTaskCount: Int { tiles.vectors }

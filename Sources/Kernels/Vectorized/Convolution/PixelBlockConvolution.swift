@@ -118,6 +118,8 @@ struct PixelBlockConvolution: PlannedConvolution {
   /// The bias of a block, and a task's result.
   var scratchCount: Int { correlation.filters + correlation.imagesPerTask * correlation.imageOutput }
   var taskCount: Int { correlation.taskCount }
+  var channelParts: Int { 1 }
+  var multiplyAddSteps: Double { ConvolutionCost.cost(correlation.tiles) }
 
   func run(tasks: Range<Int>, _ operands: ConvolutionOperands, scratch: UnsafeMutablePointer<Float>) {
     for task in tasks { run(task: task, operands, scratch) }

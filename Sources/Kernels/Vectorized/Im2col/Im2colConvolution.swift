@@ -60,6 +60,14 @@ struct Im2colConvolution: PlannedConvolution {
   private var blockChunks: Int { ceilingQuotient(packing.blocks, blocksPerTask) }
 
   var taskCount: Int { packing.groups * blockChunks * windowChunks }
+  var channelParts: Int { blockChunks }
+  var multiplyAddSteps: Double {
+    var count = TileCount()
+    count.add(
+      .column(rows: patches.count, filters: packing.filters, vectors: packing.width / lanes),
+      times: Double(packing.groups), turns: Double(patches.depth))
+    return ConvolutionCost.cost(count)
+  }
   var scratchCount: Int { Patches.partCount(rows: windowsPerTask, depth: depthPerStep) }
 
   func run(tasks: Range<Int>, _ operands: ConvolutionOperands, scratch: UnsafeMutablePointer<Float>) {

@@ -49,6 +49,13 @@ struct Im2colWeightGradient: PlannedWeightGradient {
   }
 
   var taskCount: Int { chunks * geometry.groups * blocks * parts }
+  var multiplyAddSteps: Double {
+    var count = TileCount()
+    count.add(
+      .column(rows: patches.depth, filters: geometry.filtersPerGroup, vectors: vectors),
+      times: Double(geometry.groups), turns: Double(patches.count))
+    return ConvolutionCost.cost(count)
+  }
   var partialsCount: Int { sums.partialsCount }
   var scratchCount: Int {
     Patches.partCount(rows: windowsPerStrip, depth: elementsPerTask) + windowsPerStrip * width

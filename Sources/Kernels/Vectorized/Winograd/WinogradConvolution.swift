@@ -69,6 +69,8 @@ struct WinogradConvolution: PlannedConvolution {
   }
 
   var taskCount: Int { tileChunks * ceilingQuotient(blocks, blocksPerTask) }
+  var channelParts: Int { ceilingQuotient(blocks, blocksPerTask) }
+  var multiplyAddSteps: Double { ConvolutionCost.winograd(self) }
   var scratchCount: Int {
     Winograd.points * (inputStep + productStep) + width + TilePixels.scratchCount(channels: max(channels, filters))
   }

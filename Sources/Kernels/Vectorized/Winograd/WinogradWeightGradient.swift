@@ -53,6 +53,7 @@ struct WinogradWeightGradient: PlannedWeightGradient {
   }
 
   var taskCount: Int { chunks * channelBlocks * filterBlocks }
+  var multiplyAddSteps: Double { ConvolutionCost.winograd(self) }
   var scratchCount: Int {
     Winograd.points * (inputStep + gradientStep) + TilePixels.scratchCount(channels: max(geometry.c, geometry.k))
   }
