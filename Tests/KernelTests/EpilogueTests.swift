@@ -25,11 +25,11 @@ import Testing
     ) {
       let expected = convolve(plan, input: input, weights: weights, bias: bias, count: count)
       let y = expected.pointer
-      if let addend { kernels.add(count: count, a: y, b: addend.pointer, y: y) }
+      if let addend { kernels.add(count: count, a: y, b: addend.pointer, y: y, streams: false) }
       if let activated {
-        kernels.activateBackward(activation, count: count, dy: y, y: activated.pointer, dz: y)
+        kernels.activateBackward(activation, count: count, dy: y, y: activated.pointer, dz: y, streams: false)
       } else {
-        kernels.activate(activation, count: count, x: y, y: y)
+        kernels.activate(activation, count: count, x: y, y: y, streams: false)
       }
       let result = convolve(
         plan, input: input, weights: weights, bias: bias, addend: addend, activation: activation, activated: activated,
