@@ -207,9 +207,8 @@ import Testing
       try KernelChoices(json: Array(text.replacingOccurrences(of: old, with: new).utf8), source: "file")
     }
     #expect(error?.code == .invalidFile)
-    for fragment in fragments {
-      #expect("\(error?.description ?? "")".contains(fragment), "\(error?.description ?? "")")
-    }
+    let description = error?.description ?? ""
+    for fragment in fragments { #expect(description.contains(fragment), "\(description)") }
     #expect(error?.description.contains("\n") == false)
   }
 
