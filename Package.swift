@@ -97,8 +97,12 @@ let package = Package(
       ],
       path: "Sources/EngineBench", swiftSettings: strict),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+    .target(name: "CTestSettings", path: "Tests/CTestSettings"),
     .testTarget(
-      name: "RuntimeTests", dependencies: ["Tessera", "TesseraKernels", "TesseraNetworks", "CAllocationCounter"],
+      name: "RuntimeTests",
+      dependencies: [
+        "Tessera", "TesseraKernels", "TesseraNetworks", "CAllocationCounter", "CTestSettings", "CTesseraShims",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "EngineBenchTests", dependencies: ["engine-bench"], swiftSettings: strict),

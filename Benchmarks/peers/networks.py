@@ -123,7 +123,7 @@ def main():
         if args.mode in ("training", "both") and peer in ("eager", "channels_last", "compile"):
             net = make().train().to(memory_format=fmt)
             run = torch.compile(net) if peer == "compile" else net
-            optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
+            optimizer = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9)
 
             def step():
                 optimizer.zero_grad(set_to_none=True)

@@ -5,6 +5,21 @@
 
 #include "CTesseraShims.h"
 
+// libdispatch's own declaration needs its headers and the compiler's blocks. No queue: whichever fits the caller.
+extern void dispatch_apply_f(size_t iterations, void *queue, void *context, void (*work)(void *, size_t));
+
+void tessera_apply(intptr_t iterations, void *context, void (*work)(void *, size_t)) {
+  dispatch_apply_f((size_t)iterations, 0, context, work);
+}
+
+int tessera_current_processor(void) {
+#if defined(__linux__)
+  return sched_getcpu();
+#else
+  return -1;
+#endif
+}
+
 int tessera_get_thread_processors(uint64_t *mask, intptr_t words) {
 #if defined(__linux__)
   return sched_getaffinity(0, (size_t)words * sizeof *mask, (cpu_set_t *)mask);

@@ -22,12 +22,13 @@ package struct VGG16 {
     // Numbered as by torchvision, for which activations and poolings are layers too.
     var features: [any Layer] = []
     var number = 0
+    // He's deviation, by the outputs that an input feeds and not by the inputs of an output, as torchvision has it.
     for (convolutions, filters) in [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)] {
       for _ in 0..<convolutions {
         features.append(
           Conv2D(
-            filters / divisor, kernelSize: 3, padding: .half, activation: .relu, initializer: .he,
-            name: "\(number)"))
+            filters / divisor, kernelSize: 3, padding: .half, activation: .relu,
+            initializer: .normal(deviation: (2 / Double(9 * filters / divisor)).squareRoot()), name: "\(number)"))
         number += 2
       }
       features.append(MaxPool2D(2, name: "\(number)"))

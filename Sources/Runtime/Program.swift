@@ -123,6 +123,13 @@ public struct Program: Sendable {
     plan.nodes.map { ($0.name, $0.operation, $0.kernelName, $0.flops) }
   }
 
+  /// How many workers pay for themselves: by the plan's estimate, so that it is the same for every run.
+  /// - Parameter isAwake: whether they wait for work already.
+  package func workers(atMost limit: Int, isAwake: Bool) -> Int {
+    // Waking a thread takes up to 50 us; one that spins starts within 1 us.
+    max(1, Int(min(Double(limit), plan.estimatedSeconds / (isAwake ? 5e-6 : 50e-6))))
+  }
+
   private static func memory(of elements: [Double], _ type: TensorType) throws(TesseraError)
     -> AlignedMemory
   {

@@ -1,4 +1,4 @@
-import Dispatch
+import CTesseraShims
 public import TesseraGraph
 
 /// A program bound to a parameter store and to a number of workers: what is run.
@@ -15,7 +15,10 @@ public final class Session: Sendable {
   public let store: ParameterStore
   /// How many threads share a run at most.
   public let workers: Int
+  /// Whether they bind to cores; never with an executor.
+  public let binding: WorkerBinding
 
+  private let executor: Executor?
   let variables: [StoredVariable]
   let prepared: PreparedMemory
   /// Who computes what, as long as all workers are there.
@@ -23,17 +26,26 @@ public final class Session: Sendable {
   private let idle = Lock<[RunContext]>([])
 
   /// Binds a program. Variables that the store doesn't hold yet are added with their initial values.
-  /// - Parameter workers: nil: the environment's, or one a usable core. More than there are cores works, and is slower.
+  /// - Parameters:
+  ///   - workers: nil: the environment's, or one a usable core. More than there are cores works, and is slower. Runs too
+  ///     small to pay for waking a thread take fewer.
+  ///   - executor: nil: the system's pool, by `concurrentPerform`.
   /// - Throws: ``TesseraError/Code/shapeMismatch`` if the store has a variable of another type by a name of the
   ///   program's; ``TesseraError/Code/invalidAttribute`` for a number of workers below 1;
   ///   ``TesseraError/Code/systemFailure`` if the variables don't fit in memory.
-  public convenience init(_ program: Program, store: ParameterStore, workers: Int? = nil) throws(TesseraError) {
-    try self.init(program, store: store, workers: workers, placedOn: .current)
+  public convenience init(
+    _ program: Program, store: ParameterStore, workers: Int? = nil, binding: WorkerBinding = .automatic,
+    executor: Executor? = nil
+  ) throws(TesseraError) {
+    try self.init(
+      program, store: store, workers: workers, binding: binding, executor: executor, placedOn: .current)
   }
 
   /// - Parameter machine: whose caches and nodes the shares follow; the cores are always those of this one.
-  package init(_ program: Program, store: ParameterStore, workers: Int?, placedOn machine: Machine) throws(TesseraError)
-  {
+  package init(
+    _ program: Program, store: ParameterStore, workers: Int?, binding: WorkerBinding = .automatic,
+    executor: Executor? = nil, placedOn machine: Machine
+  ) throws(TesseraError) {
     if let workers {
       guard (1...Self.maximumWorkers).contains(workers) else {
         throw TesseraError(
@@ -56,6 +68,8 @@ public final class Session: Sendable {
     }
     self.program = program
     self.store = store
+    self.binding = executor == nil ? binding : .never
+    self.executor = executor
     self.variables = variables
     prepared = try PreparedMemory(program.plan)
     partition = PartitionPlan(program.plan, machine: machine, workers: self.workers)
@@ -68,8 +82,10 @@ public final class Session: Sendable {
   /// - Returns: every output by its name.
   /// - Throws: ``TesseraError`` for inputs that are missing, unknown or of another type, and for what a run can find
   ///   wrong: labels out of range, a loss that isn't finite, a kernel that throws, no memory for the temporary values of
-  ///   the first run. The parameters are then as before.
-  public func run(_ inputs: [String: Tensor] = [:]) throws(TesseraError) -> [String: Tensor] {
+  ///   the first run, a deadline, a cancellation. The parameters are then as before.
+  public func run(
+    _ inputs: [String: Tensor] = [:], deadline: ContinuousClock.Instant? = nil, cancellation: Cancellation? = nil
+  ) throws(TesseraError) -> [String: Tensor] {
     for (name, tensor) in inputs {
       guard let input = program.graph.inputs.first(where: { $0.name == name }) else {
         throw TesseraError(
@@ -94,6 +110,8 @@ public final class Session: Sendable {
         try call.setInput(name, UnsafeRawBufferPointer(tensor.storage.bytes))
       }
       for (name, tensor) in outputs { try call.setOutput(name, tensor.storage.bytes) }
+      call.setDeadline(deadline)
+      call.setCancellation(cancellation)
     }
     withExtendedLifetime(inputs) {}
     return outputs
@@ -160,18 +178,58 @@ public final class Session: Sendable {
     try perform(context, isProfiled: isProfiled)
   }
 
-  /// Runs the plan with the team: one `concurrentPerform`, whose workers walk all steps together.
+  /// Runs the plan with a team, whose workers walk all steps together: that of the scope that the thread is in, or by
+  /// one `concurrentPerform`.
   private func perform(_ context: RunContext, isProfiled: Bool) throws(TesseraError) {
     let state = prepared.begin(self)
-    context.begin(isProfiled: isProfiled) { step in
-      step < program.plan.prepareStepCount
-        && (state == .fresh || prepared.isFresh(step: step, self))
-    }
     defer { if state == .stale && !context.didPublish { prepared.abandon() } }
-    Team.perform(workers: workers) { worker, processor in
-      context.work(as: worker, session: self, bindWhenBusy: processor)
+    func begin(workers: Int) {
+      context.begin(workers: workers, isProfiled: isProfiled) { step in
+        step < program.plan.prepareStepCount
+          && (state == .fresh || prepared.isFresh(step: step, self))
+      }
+    }
+    let scope = CurrentThread.team
+    if CurrentThread.isWorking || scope?.isFree == false {
+      // Within a run: its worker does this one, too.
+      begin(workers: 1)
+      context.work(as: 0, on: nil)
+    } else {
+      let limit = min(workers, scope?.workerCount ?? workers)
+      let wanted =
+        EnvironmentSettings.sharesSmallRuns ? limit : program.workers(atMost: limit, isAwake: scope != nil)
+      let lease = CoreLeases.lease(wanted)
+      defer { CoreLeases.release(lease) }
+      let count = lease.workers(of: wanted)
+      begin(workers: count)
+      if count == 1 {
+        context.work(as: 0, on: binding == .always ? lease.processor(for: 0) : nil)
+      } else if let scope {
+        scope.perform(context, workers: count, lease: lease, binds: binding != .never)
+      } else {
+        context.team.perform(context, workers: count, lease: lease, binds: binding != .never, executor: executor)
+      }
     }
     if let failure = context.takeFailure() { throw failure }
+  }
+
+  /// Whether a worker that has found work binds to its processor.
+  func binds(onto processor: Int) -> Bool {
+    // A thread that computes for a millisecond isn't moved.
+    binding == .always || program.plan.estimatedSeconds > 1e-3 || tessera_current_processor() != processor
+  }
+
+  // MARK: Bursts
+
+  /// Keeps the workers awake through a burst of runs (a training loop, a batch of requests), for which one
+  /// `concurrentPerform` is made: all runs that `body` makes on its thread share the team, of this session and of others.
+  ///
+  /// The body runs on the calling thread, which is bound only during runs. Between runs the other workers spin for at
+  /// most 200 us, then they sleep; until the scope ends their threads are not available to other work of the process. A
+  /// scope within a scope uses the outer one's team, and with an executor there is none.
+  public func withWorkers<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+    guard executor == nil else { return try body() }
+    return try Team.withTeam(of: workers, body)
   }
 }
 
@@ -208,6 +266,13 @@ public struct RunBindings: ~Copyable {
     }
     throw TesseraError(.notFound, at: "outputs", expected: "an output's name", found: name)
   }
+
+  /// When the run ends if it isn't done: ``TesseraError/Code/deadlineExceeded``. It looks before each node, and no more
+  /// once a training step has begun to write.
+  public func setDeadline(_ deadline: ContinuousClock.Instant?) { context.deadline = deadline }
+
+  /// What ends the run with ``TesseraError/Code/cancelled``, as a deadline does.
+  public func setCancellation(_ cancellation: Cancellation?) { context.cancellation = cancellation }
 
   private static func check(
     _ bytes: UnsafeRawBufferPointer, _ type: TensorType, _ what: String, _ name: String

@@ -137,6 +137,65 @@ import Testing
     }
   }
 
+  @Test func operationsAreComparedWithTheBandwidthOfTheirLevel() throws {
+    let arguments = [
+      "operations", "--operator", "max_pool2x2", "--size", "cache", "--duration", "0.01", "--workers", "2",
+    ]
+    let result = try engineBench(arguments: arguments + ["--format", "json"])
+    #expect(result.status == 0, "\(result.errors)")
+    let objects = try result.objects()
+    let channels = [3, 3, 10, 10, 64, 64, 256, 256]
+    #expect(objects.map { $0["name"] as? String } == channels.map { "max_pool2x2s2.c\($0)" })
+    #expect(Set(objects.map { $0["pass"] as? String }) == ["forward", "backward"])
+    for object in objects {
+      for key in ["best_ms", "median_ms", "gigabytes_per_second", "reference_gigabytes_per_second"] {
+        #expect(try #require(object[key] as? Double) > 0, "\(key)")
+      }
+      let (rate, reference) = (
+        object["gigabytes_per_second"] as? Double, object["reference_gigabytes_per_second"] as? Double
+      )
+      let percent = try #require(object["percent_of_bandwidth"] as? Double)
+      #expect(abs(percent - 100 * (rate ?? 0) / (reference ?? 1)) < 1e-6 * percent)
+      #expect((object["kernel"] as? String)?.hasPrefix("max_pool.") == true)
+      #expect(object["workers"] as? Int == 2)
+    }
+    // x once, y and its mask, a quarter of x each.
+    #expect(objects[6]["bytes"] as? Int == 14 * 14 * 256 * 4 * 3 / 2)
+
+    let csv = try engineBench(arguments: arguments + ["--format", "csv"])
+    let columns = try #require(csv.lines.first).split(separator: ",").map(String.init)
+    #expect(columns == objects[0].keys.sorted())
+    #expect(csv.lines.count == 1 + channels.count)
+    #expect(csv.lines.allSatisfy { $0.split(separator: ",").count == columns.count })
+
+    let text = try engineBench("operations", "--operator", "dense512", "--duration", "0.01")
+    #expect(text.lines.count == 3)
+    #expect(text.lines.allSatisfy { $0.count <= 80 })
+  }
+
+  /// Every operator there is runs, those of updates on variables too.
+  @Test func allOperationsRunInCache() throws {
+    let result = try engineBench("operations", "--size", "cache", "--duration", "0.001", "--workers", "1")
+    #expect(result.status == 0, "\(result.errors)")
+    for name in ["relu", "dropout", "batch_norm.c3", "softmax.c10", "squared_error", "adamw", "dense4096x4096.n16"] {
+      #expect(result.lines.contains { $0.hasPrefix(name + " ") }, "\(name)")
+    }
+  }
+
+  @Test func peaksNameSetsLevelsAndTeams() throws {
+    let result = try engineBench("peak", "--isa", "baseline", "--workers", "2", "--format", "json")
+    #expect(result.status == 0, "\(result.errors)")
+    let objects = try result.objects()
+    #expect(Set(objects.compactMap { $0["level"] as? String }) == ["registers", "L1", "L2", "L3", "memory", ""])
+    #expect(Set(objects.compactMap { $0["workers"] as? Int }) == [1, 2])
+    for object in objects {
+      #expect(object["isa"] as? String == "baseline")
+      #expect(try #require(object["value"] as? Double) > 0, "\(object)")
+    }
+    #expect(objects.contains { $0["measure"] as? String == "fill.stream" })
+    #expect(objects.contains { $0["measure"] as? String == "empty_run" && $0["unit"] as? String == "us" })
+  }
+
   /// Rows below the header, and what the error must hold.
   static let badRows: [(rows: String, fragment: String)] = [
     ("", "at least one layer"),
@@ -180,6 +239,9 @@ import Testing
     expectFailure(64, ["--epochs"], try engineBench("train", "--epochs", "0"))
     expectFailure(64, ["--pass"], try engineBench("layers", "--pass", "sideways"))
     expectFailure(64, ["--data"], try engineBench("train", "--dataset", "mnist"))
+    expectFailure(
+      64, ["--operator", "max_pool2x2s2", "found \"jump\""], try engineBench("operations", "--operator", "jump"))
+    expectFailure(64, ["--duration"], try engineBench("operations", "--duration", "0"))
     expectFailure(64, ["dance"], try engineBench("dance"))
     expectFailure(1, ["/no/such", "expected"], try engineBench("train", "--dataset", "cifar10", "--data", "/no/such"))
     expectFailure(1, ["/no/such.csv"], try engineBench("layers", "--layers", "/no/such.csv"))

@@ -15,7 +15,7 @@ import Testing
     let points = GuardedBuffer(magnitudes + magnitudes.map { -$0 })
     let y = GuardedBuffer<Float>.poisoned(points.count)
     for (activation, ulps) in [(Activation.tanh, 2.0), (.sigmoid, 3)] {
-      kernels.activate(activation, count: points.count, x: points.pointer, y: y.pointer)
+      kernels.activate(activation, count: points.count, x: points.pointer, y: y.pointer, streams: false)
       var expected = [Double](repeating: 0, count: points.count)
       Reference.activate(activation, count: points.count, x: points.doubles, y: &expected)
       expectClose(y.values, expected, "\(activation) \(set)") { ulps * Double(Float(expected[$0]).ulp) }
@@ -32,7 +32,7 @@ import Testing
     let guarded = GuardedBuffer(x)
     for activation in Self.all {
       let y = GuardedBuffer<Float>.poisoned(x.count)
-      kernels.activate(activation, count: x.count, x: guarded.pointer, y: y.pointer)
+      kernels.activate(activation, count: x.count, x: guarded.pointer, y: y.pointer, streams: false)
       var expected = [Double](repeating: 0, count: x.count)
       Reference.activate(activation, count: x.count, x: x.map(Double.init), y: &expected)
       // Results below the normal numbers may be 0.
@@ -42,7 +42,7 @@ import Testing
       #expect(y.values[2].isNaN)
     }
     let zeros = GuardedBuffer<Float>.poisoned(2)
-    kernels.activate(.tanh, count: 2, x: [0, -0.0], y: zeros.pointer)
+    kernels.activate(.tanh, count: 2, x: [0, -0.0], y: zeros.pointer, streams: false)
     #expect(zeros.values.map(\.sign) == [.plus, .minus])
   }
 
@@ -55,11 +55,11 @@ import Testing
         let y = GuardedBuffer<Float>.poisoned(count)
         var expected = [Double](repeating: 0, count: count)
         Reference.activate(activation, count: count, x: x.doubles, y: &expected)
-        kernels.activate(activation, count: count, x: x.pointer, y: y.pointer)
+        kernels.activate(activation, count: count, x: x.pointer, y: y.pointer, streams: false)
         expectClose(y.values, expected, "\(activation) \(set) \(count)") {
           4 * Double(Float(expected[$0]).ulp)
         }
-        kernels.activate(activation, count: count, x: x.pointer, y: x.pointer)
+        kernels.activate(activation, count: count, x: x.pointer, y: x.pointer, streams: false)
         expectSame(x.values, y.values, "\(activation) \(set) \(count) in place")
       }
     }
@@ -78,7 +78,7 @@ import Testing
         Reference.activateBackward(
           activation, count: count, dy: dy.doubles, y: y.doubles, dz: &expected)
         kernels.activateBackward(
-          activation, count: count, dy: dy.pointer, y: y.pointer, dz: dz.pointer)
+          activation, count: count, dy: dy.pointer, y: y.pointer, dz: dz.pointer, streams: false)
         expectClose(dz.values, expected, "\(activation) gradient \(set) \(count)") {
           gamma(4) * abs(Double(dy.pointer[$0]))
         }

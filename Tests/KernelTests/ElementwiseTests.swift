@@ -10,15 +10,34 @@ import Testing
       let b = GuardedBuffer(random(count, seed: 2))
       let y = GuardedBuffer<Float>.poisoned(count)
       var expected = [Float](repeating: 0, count: count)
-      kernels.add(count: count, a: a.pointer, b: b.pointer, y: y.pointer)
+      kernels.add(count: count, a: a.pointer, b: b.pointer, y: y.pointer, streams: false)
       Reference.add(count: count, a: a.pointer, b: b.pointer, y: &expected)
       expectSame(y.values, expected, "add \(set) \(count)")
-      kernels.subtract(count: count, a: a.pointer, b: b.pointer, y: y.pointer)
+      kernels.subtract(count: count, a: a.pointer, b: b.pointer, y: y.pointer, streams: false)
       Reference.subtract(count: count, a: a.pointer, b: b.pointer, y: &expected)
       expectSame(y.values, expected, "subtract \(set) \(count)")
-      kernels.multiply(count: count, a: a.pointer, b: b.pointer, y: y.pointer)
+      kernels.multiply(count: count, a: a.pointer, b: b.pointer, y: y.pointer, streams: false)
       Reference.multiply(count: count, a: a.pointer, b: b.pointer, y: &expected)
       expectSame(y.values, expected, "multiply \(set) \(count)")
+    }
+  }
+
+  /// What the loss of a mean squared error consists of: two roundings of a difference and a product, and a sum in which no
+  /// term is added to more than 16 + 8 + log2(leaves) others.
+  @Test(arguments: KernelCatalogue.supported)
+  func squaredErrors(_ set: InstructionSet) throws {
+    let kernels = try kernels(of: set)
+    for count in counts(set) + [0, 64 * set.floatLanes + 1, 10_007] {
+      let a = GuardedBuffer(random(count, seed: 3))
+      let b = GuardedBuffer(random(count, seed: 4))
+      let y = GuardedBuffer<Float>.poisoned(count)
+      var expected = [Double](repeating: 0, count: count)
+      kernels.scaledDifference(count: count, factor: -0.3, a: a.pointer, b: b.pointer, y: y.pointer, streams: false)
+      Reference.scaledDifference(count: count, factor: Double(-0.3 as Float), a: a.doubles, b: b.doubles, y: &expected)
+      expectClose(y.values, expected, "scaledDifference \(set) \(count)") { gamma(2) * abs(expected[$0]) }
+      let distance = kernels.squaredDistance(count: count, a: a.pointer, b: b.pointer)
+      let exact = Reference.squaredDistance(count: count, a: a.doubles, b: b.doubles)
+      expectClose([distance], [exact], "squaredDistance \(set) \(count)") { _ in gamma(3 + 24 + 14) * exact }
     }
   }
 
@@ -33,7 +52,7 @@ import Testing
       let y = GuardedBuffer<Float>.poisoned(count)
       var expected = [Double](repeating: 0, count: count)
       Reference.affine(count: count, factor: Double(factor), offset: Double(offset), x: x.doubles, y: &expected)
-      kernels.affine(count: count, factor: factor, offset: offset, x: x.pointer, y: y.pointer)
+      kernels.affine(count: count, factor: factor, offset: offset, x: x.pointer, y: y.pointer, streams: false)
       expectClose(y.values, expected, "affine \(set) \(count)") { _ in gamma(2) * (300 / 255 + 0.4) }
       Reference.affine(count: count, factor: Double(factor), offset: Double(offset), bytes: bytes.pointer, y: &expected)
       kernels.affine(count: count, factor: factor, offset: offset, bytes: bytes.pointer, y: y.pointer)

@@ -128,7 +128,7 @@ import Testing
       kernels.normalize(
         rows: 5, channels: channels, x: problem.x.pointer, mean: problem.mean.pointer,
         variance: problem.variance.pointer, scale: problem.scale.pointer,
-        shift: problem.shift.pointer, epsilon: Self.epsilon, y: y.pointer)
+        shift: problem.shift.pointer, epsilon: Self.epsilon, y: y.pointer, streams: false)
       expectClose(y.values, expected, "normalize \(set) \(channels)") { i in
         let c = i % channels
         let scaled = problem.normalized(i) * abs(Double(problem.scale.pointer[c]))
@@ -175,7 +175,7 @@ import Testing
           rows: rows, totalRows: rows, channels: channels, x: problem.x.pointer,
           dy: problem.dy.pointer, mean: problem.mean.pointer, variance: problem.variance.pointer,
           scale: problem.scale.pointer, dscale: scaleSums, dshift: shiftSums, epsilon: Self.epsilon,
-          dx: dx.pointer)
+          dx: dx.pointer, streams: false)
         expectClose(dx.values, expected, "normalizeBackward \(set) \(rows) x \(channels)") { i in
           let c = i % channels
           let terms =
@@ -199,7 +199,7 @@ import Testing
         scale: problem.scale.doubles, epsilon: Double(Self.epsilon), dx: &expected)
       kernels.normalizeBackwardFrozen(
         rows: 3, channels: channels, dy: problem.dy.pointer, variance: problem.variance.pointer,
-        scale: problem.scale.pointer, epsilon: Self.epsilon, dx: dx.pointer)
+        scale: problem.scale.pointer, epsilon: Self.epsilon, dx: dx.pointer, streams: false)
       expectClose(dx.values, expected, "normalizeBackwardFrozen \(set) \(channels)") {
         gamma(6) * abs(expected[$0])
       }

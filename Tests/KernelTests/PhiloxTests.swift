@@ -55,7 +55,7 @@ import Testing
           let step: UInt64 = 0x1_0000_0007
           kernels.dropout(
             first: first, count: count, probability: probability, key: key, step: step,
-            x: x.pointer, y: y.pointer)
+            x: x.pointer, y: y.pointer, streams: false)
           Reference.dropout(
             first: first, count: count, probability: probability, key: key, step: step,
             x: x.doubles, y: &expected)

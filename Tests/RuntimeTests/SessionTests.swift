@@ -46,18 +46,6 @@ import Testing
     #expect(right.load(ordering: .relaxed) == 100)
   }
 
-  /// Without optimisation closures and existentials are allocated where the optimiser removes them.
-  private static var isOptimized: Bool {
-    var result = true
-    // An assertion's condition is evaluated in debug builds only.
-    func noteDebug() -> Bool {
-      result = false
-      return true
-    }
-    assert(noteDebug())
-    return result
-  }
-
   /// In the steady state neither inference nor a training step allocates. One worker: the system's thread pool isn't
   /// ours to count.
   @Test(.enabled(if: isOptimized, "debug builds allocate"))
@@ -183,4 +171,16 @@ import Testing
     let image = try Tensor([Float](), shape: [0, 9, 7, 2])
     #expect(try session.run(["input": image])["output"]?.shape == [0, 7])
   }
+}
+
+/// Without optimisation closures and existentials are allocated where the optimiser removes them.
+var isOptimized: Bool {
+  var result = true
+  // An assertion's condition is evaluated in debug builds only.
+  func noteDebug() -> Bool {
+    result = false
+    return true
+  }
+  assert(noteDebug())
+  return result
 }

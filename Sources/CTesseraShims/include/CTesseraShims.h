@@ -3,6 +3,7 @@
 #ifndef CTESSERA_SHIMS_H
 #define CTESSERA_SHIMS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #if defined(__x86_64__)
@@ -30,6 +31,46 @@ static inline void tessera_prefetch_to_write(float *address) {
   __builtin_prefetch(address, 1, 3);
 #endif
 }
+
+/// `concurrentPerform` for a function and its context, for which nothing is allocated.
+void tessera_apply(intptr_t iterations, void *context, void (*work)(void *, size_t));
+
+/// The calling thread's floating-point state: rounding, traps, what becomes of denormals. 0 where there is none to set.
+static inline uint64_t tessera_get_float_state(void) {
+#if defined(__x86_64__)
+  return _mm_getcsr();
+#elif defined(__aarch64__)
+  uint64_t state;
+  __asm__ __volatile__("mrs %0, fpcr" : "=r"(state));
+  return state;
+#else
+  return 0;
+#endif
+}
+
+static inline void tessera_set_float_state(uint64_t state) {
+#if defined(__x86_64__)
+  _mm_setcsr((unsigned)state);
+#elif defined(__aarch64__)
+  __asm__ __volatile__("msr fpcr, %0" : : "r"(state));
+#else
+  (void)state;
+#endif
+}
+
+/// The state to compute in: round to nearest, no traps, denormals are zero as operands and as results.
+static inline uint64_t tessera_computing_float_state(void) {
+#if defined(__x86_64__)
+  return 0x9FC0;
+#elif defined(__aarch64__)
+  return 1 << 24;
+#else
+  return 0;
+#endif
+}
+
+/// The processor that the calling thread is on; below 0 if the system doesn't tell.
+int tessera_current_processor(void);
 
 /// The processors that the calling thread may run on, a bit each, without allocating. 0 if the system tells, or obeys.
 int tessera_get_thread_processors(uint64_t *mask, intptr_t words);
@@ -74,6 +115,86 @@ static inline __m256 tessera_at_least_8(__m256 least, __m256 value) { return _mm
 #if defined(__AVX512F__)
 static inline __m512 tessera_at_least_16(__m512 least, __m512 value) { return _mm512_max_ps(least, value); }
 #endif
+
+// Lane i of the result is lane index[i].
+
+#if defined(__AVX2__)
+static inline __m256 tessera_permuted_8(__m256 value, __m256i index) { return _mm256_permutevar8x32_ps(value, index); }
+#endif
+#if defined(__AVX512F__)
+static inline __m512 tessera_permuted_16(__m512 value, __m512i index) { return _mm512_permutexvar_ps(index, value); }
+#endif
+
+// min(most, value), likewise.
+
+#if defined(__SSE__)
+static inline __m128 tessera_at_most_4(__m128 most, __m128 value) { return _mm_min_ps(most, value); }
+#endif
+#if defined(__AVX__)
+static inline __m256 tessera_at_most_8(__m256 most, __m256 value) { return _mm256_min_ps(most, value); }
+#endif
+#if defined(__AVX512F__)
+static inline __m512 tessera_at_most_16(__m512 most, __m512 value) { return _mm512_min_ps(most, value); }
+
+/// value * 2^n for whole n.
+static inline __m512 tessera_scale_16(__m512 value, __m512 n) { return _mm512_scalef_ps(value, n); }
+#endif
+
+// Maximum pooling: a where `value` is greater than `best` or the first NaN, else b; and `value` where two integers of 32 bits
+// are equal, else 0. Swift's masks come out lane by lane here.
+
+#if defined(__SSE2__)
+static inline __m128 tessera_choose_larger_4(__m128 value, __m128 best, __m128 a, __m128 b) {
+  const __m128 wins = _mm_and_ps(_mm_cmpnle_ps(value, best), _mm_cmpord_ps(best, best));
+  return _mm_or_ps(_mm_and_ps(wins, a), _mm_andnot_ps(wins, b));
+}
+static inline __m128 tessera_where_equal_4(__m128 a, __m128 b, __m128 value) {
+  return _mm_and_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(_mm_castps_si128(a), _mm_castps_si128(b))), value);
+}
+#endif
+#if defined(__AVX2__)
+static inline __m256 tessera_choose_larger_8(__m256 value, __m256 best, __m256 a, __m256 b) {
+  return _mm256_blendv_ps(
+      b, a, _mm256_and_ps(_mm256_cmp_ps(value, best, _CMP_NLE_UQ), _mm256_cmp_ps(best, best, _CMP_ORD_Q)));
+}
+static inline __m256 tessera_where_equal_8(__m256 a, __m256 b, __m256 value) {
+  return _mm256_and_ps(
+      _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b))), value);
+}
+#endif
+#if defined(__AVX512F__)
+static inline __m512 tessera_choose_larger_16(__m512 value, __m512 best, __m512 a, __m512 b) {
+  const __mmask16 isNumber = _mm512_cmp_ps_mask(best, best, _CMP_ORD_Q);
+  return _mm512_mask_mov_ps(b, _mm512_mask_cmp_ps_mask(isNumber, value, best, _CMP_NLE_UQ), a);
+}
+static inline __m512 tessera_where_equal_16(__m512 a, __m512 b, __m512 value) {
+  return _mm512_maskz_mov_ps(_mm512_cmpeq_epi32_mask(_mm512_castps_si512(a), _mm512_castps_si512(b)), value);
+}
+#endif
+
+/// 32 words of eight Philox4x32-10 blocks from `block` on, in order: Philox4x32 of the kernels' contract says the function.
+/// Eight counters run side by side, a word in the lower half of each 64-bit lane. Products of two words are then single
+/// instructions, which look at lower halves only: what is left in the upper ones needn't be cleared before the end. In C,
+/// since the optimizer takes Swift's vectors of integers apart and puts them together otherwise.
+static inline void tessera_philox_words(uint64_t block, uint64_t step, uint32_t key0, uint32_t key1, uint32_t *words) {
+  typedef uint64_t Lanes __attribute__((vector_size(64), aligned(4)));
+  const uint64_t low = 0xFFFFFFFF;
+  const Lanes blocks = block + (Lanes){0, 1, 2, 3, 4, 5, 6, 7};
+  Lanes c0 = blocks, c1 = blocks >> 32, c2 = (Lanes){} + (step & low), c3 = (Lanes){} + (step >> 32);
+#pragma clang loop unroll(full)
+  for (int round = 0; round < 10; round++) {
+    const Lanes product0 = (c0 & low) * (uint64_t)0xD2511F53, product1 = (c2 & low) * (uint64_t)0xCD9E8D57;
+    c0 = (product1 >> 32) ^ c1 ^ (uint64_t)key0;
+    c2 = (product0 >> 32) ^ c3 ^ (uint64_t)key1;
+    c1 = product1;
+    c3 = product0;
+    key0 += 0x9E3779B9;
+    key1 += 0xBB67AE85;
+  }
+  const Lanes even = (c0 & low) | (c1 << 32), odd = (c2 & low) | (c3 << 32);
+  *(Lanes *)words = __builtin_shufflevector(even, odd, 0, 8, 1, 9, 2, 10, 3, 11);
+  *((Lanes *)words + 1) = __builtin_shufflevector(even, odd, 4, 12, 5, 13, 6, 14, 7, 15);
+}
 
 // accumulator + a * b, rounded once, on a whole vector.
 

@@ -74,8 +74,8 @@ struct TuneCommand: ParsableCommand {
     let problems = try problems(workers: workers, options)
     try checkDirectory()
     var choices = options.choices ?? KernelChoices()
-    if format == .text { printLine(TuningLine.header) }
     var csv = CSVPrinter()
+    if format == .text { printLine(TuningLine.header) }
     for problem in problems {
       let tuned = try TunedConvolution(problem.layer, problem.pass, limit: duration, workers: workers, options: options)
       choices[tuned.convolution] = tuned.choice

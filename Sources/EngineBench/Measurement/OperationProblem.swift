@@ -182,9 +182,16 @@ extension OperationProblem {
         try OperationProblem(
           name, "backward", SoftmaxCrossEntropyGradient(reduction: .mean), [scalar, pair, labels(pair)]))
     }
-    let pair = Operand(type: flat(bytes, tensors: 2), content: .normal)
+    let (pair, triple) = (
+      Operand(type: flat(bytes, tensors: 2), content: .normal),
+      Operand(type: flat(bytes, tensors: 3), content: .normal)
+    )
     problems.append(
       try OperationProblem("squared_error", "forward", MeanSquaredError(reduction: .mean), [pair, pair]))
+    problems.append(
+      try OperationProblem(
+        "squared_error", "backward", MeanSquaredErrorGradient(reduction: .mean),
+        [Operand(type: TensorType(.scalar), content: .scalar), triple, triple]))
     return problems
   }
 

@@ -77,7 +77,8 @@ struct PeakFigure: Encodable {
   }
 }
 
-/// The bandwidths of one team, each measured when it is first asked for.
+/// The bandwidths of one team: those of the caches are measured when they are first asked for, those of memory, which
+/// others use too, each time.
 struct Bandwidths {
   /// What an operator was compared with.
   struct Reference {
@@ -111,7 +112,8 @@ struct Bandwidths {
     let nearest = TransferPattern.allCases.min { distance($0) < distance($1) }
     for (pattern, streams) in Self.loops(in: level) where pattern == nearest {
       let name = "\(level.rawValue) \(Self.name(pattern, streams))"
-      let value = known[name] ?? measurement.gigabytesPerSecond(pattern, in: level, streams: streams)
+      let value =
+        (level == .memory ? nil : known[name]) ?? measurement.gigabytesPerSecond(pattern, in: level, streams: streams)
       known[name] = value
       if value > best.gigabytesPerSecond { best = Reference(name: name, gigabytesPerSecond: value) }
     }

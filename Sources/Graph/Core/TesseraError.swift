@@ -30,6 +30,10 @@ public struct TesseraError: Error, Sendable, CustomStringConvertible {
     public static let notFinite = Code(description: "not finite")
     /// A kernel from outside threw; see ``TesseraError/underlying``.
     public static let kernelFailed = Code(description: "kernel failed")
+    /// The caller called the run off; see the runtime's `Cancellation`.
+    public static let cancelled = Code(description: "cancelled")
+    /// The run's deadline passed before its end.
+    public static let deadlineExceeded = Code(description: "deadline exceeded")
     /// A file can't be read or written, or isn't what it should be.
     public static let invalidFile = Code(description: "invalid file")
     /// The operating system refused something without which there is no going on.

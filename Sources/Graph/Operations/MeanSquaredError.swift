@@ -1,7 +1,7 @@
 /// loss = reduction over all elements of (x - target)^2.
 ///
 /// - x, target: one type; loss: scalar.
-/// - Runs by its decomposition, from which its gradients follow.
+/// - dx = 2 f (x - target) dloss, f = 1 / count for the mean and 1 for the sum; the target's gradient is -dx.
 public struct MeanSquaredError: Operation, Hashable {
   /// How terms become one number.
   public let reduction: Reduction
@@ -25,15 +25,43 @@ public struct MeanSquaredError: Operation, Hashable {
     return [TensorType(.scalar, inputs[0].element)]
   }
 
-  public func decompose(_ inputs: [Value], in graph: inout Graph, at location: String)
-    throws(TesseraError) -> [Value]?
+  public func gradients(_ context: GradientContext, in graph: inout Graph) throws(TesseraError)
+    -> [Value?]
   {
-    let count = graph.shape(of: inputs[0]).count
-    let difference = try graph.apply(
-      Subtract(), inputs[0], inputs[1], name: "\(location).difference")
-    let square = try graph.apply(Multiply(), difference, difference, name: "\(location).square")
-    let sum = try graph.apply(SumAll(), square, name: "\(location).sum")
-    guard reduction == .mean else { return [sum] }
-    return [try graph.apply(Affine(factor: 1 / Double(count)), sum, name: location)]
+    let inputs = context.node.inputs
+    let dx = try graph.apply(
+      MeanSquaredErrorGradient(reduction: reduction), context.firstOutputGradient(), inputs[0], inputs[1],
+      name: context.name("dx"))
+    let dtarget =
+      context.isNeeded(1) ? try graph.apply(Affine(factor: -1), dx, name: context.name("dtarget")) : nil
+    return [dx, dtarget]
   }
+}
+
+/// dx of ``MeanSquaredError``.
+///
+/// - dloss: scalar; x, target: one type, which is the result's.
+public struct MeanSquaredErrorGradient: Operation, Hashable {
+  /// How terms became one number.
+  public let reduction: Reduction
+
+  /// Attributes are checked when a graph gets the operation.
+  public init(reduction: Reduction) { self.reduction = reduction }
+
+  public var name: String { "mean_squared_error_gradient" }
+
+  public func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError)
+    -> [TensorType]
+  {
+    try OperandCheck.count(inputs, 3...3, at: location)
+    try OperandCheck.floatingPoint(inputs, at: location)
+    try OperandCheck.equal(inputs[0], TensorType(.scalar, inputs[1].element), "dloss", at: location)
+    try OperandCheck.equal(inputs[2], inputs[1], "target", at: location)
+    return [inputs[1]]
+  }
+}
+
+extension Reduction {
+  /// What a sum of `count` terms is multiplied by.
+  package func factor(_ count: Int) -> Double { self == .mean ? 1 / Double(max(1, count)) : 1 }
 }

@@ -39,6 +39,30 @@ func atLeast(_ least: Vector, _ value: Vector) -> Vector {
   tessera_at_least_16(least, value)
 }
 
+/// The smaller of each lane of `value` and `most`; a NaN in `value` stays.
+@inline(__always)
+func atMost(_ most: Vector, _ value: Vector) -> Vector {
+  tessera_at_most_16(most, value)
+}
+
+/// value * 2^n for whole n, which `integer` holds too.
+@inline(__always)
+func scale(_ value: Vector, n: Vector, integer: IntVector) -> Vector {
+  tessera_scale_16(value, n)
+}
+
+/// a where `value` is greater than `best`, or the first NaN; else b.
+@inline(__always)
+func chooseLarger(_ value: Vector, _ best: Vector, _ a: Vector, else b: Vector) -> Vector {
+  tessera_choose_larger_16(value, best, a, b)
+}
+
+/// `value` where the bits of a and b are the same integers, else 0.
+@inline(__always)
+func whereEqual(_ a: Vector, _ b: Vector, _ value: Vector) -> Vector {
+  tessera_where_equal_16(a, b, value)
+}
+
 /// The first `count` floats from `source`, 0...16; the other lanes are 0 and their memory is not read.
 @inline(__always)
 func loadFirst(_ count: Int, _ source: UnsafePointer<Float>) -> Vector {
@@ -55,4 +79,10 @@ func storeFirst(_ count: Int, _ value: Vector, _ target: UnsafeMutablePointer<Fl
 @inline(__always)
 func stream(_ value: Vector, _ target: UnsafeMutablePointer<Float>) {
   tessera_stream_16(target, value)
+}
+
+/// Lane i of the result is lane index[i] of `value`.
+@inline(__always)
+func permuted(_ value: Vector, _ index: IntVector) -> Vector {
+  tessera_permuted_16(value, unsafeBitCast(index, to: SIMD8<Int64>.self))
 }

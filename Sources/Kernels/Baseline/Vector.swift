@@ -41,6 +41,43 @@ func atLeast(_ least: Vector, _ value: Vector) -> Vector {
   #endif
 }
 
+/// The smaller of each lane of `value` and `most`; a NaN in `value` stays.
+@inline(__always)
+func atMost(_ most: Vector, _ value: Vector) -> Vector {
+  #if arch(x86_64)
+    tessera_at_most_4(most, value)
+  #else
+    value.replacing(with: most, where: value .> most)
+  #endif
+}
+
+/// value * 2^n for whole n, which `integer` holds too.
+@inline(__always)
+func scale(_ value: Vector, n: Vector, integer: IntVector) -> Vector {
+  scaleByHalves(value, integer)
+}
+
+/// a where `value` is greater than `best`, or the first NaN; else b.
+@inline(__always)
+func chooseLarger(_ value: Vector, _ best: Vector, _ a: Vector, else b: Vector) -> Vector {
+  #if arch(x86_64)
+    tessera_choose_larger_4(value, best, a, b)
+  #else
+    b.replacing(with: a, where: (value .> best) .| ((value .!= value) .& (best .== best)))
+  #endif
+}
+
+/// `value` where the bits of a and b are the same integers, else 0.
+@inline(__always)
+func whereEqual(_ a: Vector, _ b: Vector, _ value: Vector) -> Vector {
+  #if arch(x86_64)
+    return tessera_where_equal_4(a, b, value)
+  #else
+    let same = unsafeBitCast(a, to: IntVector.self) .== unsafeBitCast(b, to: IntVector.self)
+    return Vector.zero.replacing(with: value, where: same)
+  #endif
+}
+
 /// The first `count` floats from `source`, 0...4; the other lanes are 0 and their memory is not read.
 @inline(__always)
 func loadFirst(_ count: Int, _ source: UnsafePointer<Float>) -> Vector {
@@ -69,4 +106,12 @@ func stream(_ value: Vector, _ target: UnsafeMutablePointer<Float>) {
   #else
     UnsafeMutableRawPointer(target).storeBytes(of: value, as: Vector.self)
   #endif
+}
+
+/// Lane i of the result is lane index[i] of `value`.
+@inline(__always)
+func permuted(_ value: Vector, _ index: IntVector) -> Vector {
+  var result = Vector.zero
+  for lane in 0..<lanes { result[lane] = value[Int(index[lane])] }
+  return result
 }

@@ -1,37 +1,48 @@
 /// Functions of single elements over `count` contiguous Floats. A result may be the same pointer as an operand.
+///
+/// Here and in the other families `streams` asks that results be written past the caches, for tensors that don't fit
+/// there: lines that are written whole needn't be read first. It changes no bit of them.
 public protocol ElementwiseKernels {
   static func activate(
-    _ activation: Activation, count: Int, x: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>)
+    _ activation: Activation, count: Int, x: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>, streams: Bool)
 
   /// dz from dy and the activation's output y.
   static func activateBackward(
     _ activation: Activation, count: Int, dy: UnsafePointer<Float>, y: UnsafePointer<Float>,
-    dz: UnsafeMutablePointer<Float>)
+    dz: UnsafeMutablePointer<Float>, streams: Bool)
 
   /// y = a + b
   static func add(
-    count: Int, a: UnsafePointer<Float>, b: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>)
+    count: Int, a: UnsafePointer<Float>, b: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>, streams: Bool)
 
   /// y = a - b
   static func subtract(
-    count: Int, a: UnsafePointer<Float>, b: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>)
+    count: Int, a: UnsafePointer<Float>, b: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>, streams: Bool)
 
   /// y = a * b
   static func multiply(
-    count: Int, a: UnsafePointer<Float>, b: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>)
+    count: Int, a: UnsafePointer<Float>, b: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>, streams: Bool)
 
   /// y = factor * x + offset
   static func affine(
     count: Int, factor: Float, offset: Float, x: UnsafePointer<Float>,
-    y: UnsafeMutablePointer<Float>)
+    y: UnsafeMutablePointer<Float>, streams: Bool)
 
   /// y = factor * x + offset of bytes, for images.
   static func affine(
     count: Int, factor: Float, offset: Float, bytes: UnsafePointer<UInt8>,
     y: UnsafeMutablePointer<Float>)
 
+  /// y = factor * (a - b)
+  static func scaledDifference(
+    count: Int, factor: Float, a: UnsafePointer<Float>, b: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>,
+    streams: Bool)
+
   /// The sum of x in an order that depends on count only, and in at least the accuracy of pairwise summation.
   static func sum(count: Int, x: UnsafePointer<Float>) -> Float
+
+  /// The sum of (a - b)^2, likewise.
+  static func squaredDistance(count: Int, a: UnsafePointer<Float>, b: UnsafePointer<Float>) -> Float
 
   /// True iff no element is NaN or infinite.
   static func allFinite(count: Int, x: UnsafePointer<Float>) -> Bool
@@ -42,7 +53,7 @@ public protocol ElementwiseKernels {
   /// precision: as a Float what is near 1 would be 1, and the scale infinite.
   static func dropout(
     first: Int, count: Int, probability: Double, key: DropoutKey, step: UInt64,
-    x: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>)
+    x: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>, streams: Bool)
 }
 
 /// Philox key of a dropout layer: its seed and the stream that its name stands for.

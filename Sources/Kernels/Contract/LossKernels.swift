@@ -7,7 +7,7 @@ public protocol LossKernels {
   /// dx = y * (dy - sum of dy * y), row by row.
   static func softmaxBackward(
     rows: Int, classes: Int, dy: UnsafePointer<Float>, y: UnsafePointer<Float>,
-    dx: UnsafeMutablePointer<Float>)
+    dx: UnsafeMutablePointer<Float>, streams: Bool)
 
   /// losses[row] = log sum exp(x) - x[label], stable for any finite x; probabilities = softmax(x).
   /// Labels were checked to be in 0..<classes.
@@ -18,5 +18,5 @@ public protocol LossKernels {
   /// dx = (probabilities - onehot(label)) * factor.
   static func softmaxCrossEntropyBackward(
     rows: Int, classes: Int, probabilities: UnsafePointer<Float>, labels: UnsafePointer<Int32>,
-    factor: Float, dx: UnsafeMutablePointer<Float>)
+    factor: Float, dx: UnsafeMutablePointer<Float>, streams: Bool)
 }

@@ -23,7 +23,7 @@ public protocol NormalizationKernels {
   static func normalize(
     rows: Int, channels: Int, x: UnsafePointer<Float>, mean: UnsafePointer<Float>,
     variance: UnsafePointer<Float>, scale: UnsafePointer<Float>, shift: UnsafePointer<Float>,
-    epsilon: Float, y: UnsafeMutablePointer<Float>)
+    epsilon: Float, y: UnsafeMutablePointer<Float>, streams: Bool)
 
   /// Writes [sum of dy 0..<C, sum of dy * xhat 0..<C] of one chunk, xhat = (x - mean) / sqrt(variance + epsilon).
   static func normalizationGradientSums(
@@ -37,12 +37,12 @@ public protocol NormalizationKernels {
     rows: Int, totalRows: Int, channels: Int, x: UnsafePointer<Float>, dy: UnsafePointer<Float>,
     mean: UnsafePointer<Float>, variance: UnsafePointer<Float>, scale: UnsafePointer<Float>,
     dscale: UnsafePointer<Float>, dshift: UnsafePointer<Float>, epsilon: Float,
-    dx: UnsafeMutablePointer<Float>)
+    dx: UnsafeMutablePointer<Float>, streams: Bool)
 
   /// dx = dy * scale / sqrt(variance + epsilon): the statistics are constants.
   static func normalizeBackwardFrozen(
     rows: Int, channels: Int, dy: UnsafePointer<Float>, variance: UnsafePointer<Float>,
-    scale: UnsafePointer<Float>, epsilon: Float, dx: UnsafeMutablePointer<Float>)
+    scale: UnsafePointer<Float>, epsilon: Float, dx: UnsafeMutablePointer<Float>, streams: Bool)
 
   /// result[i] = sum over chunks j of partials[j * count + i], in order of j.
   static func addPartials(

@@ -4,8 +4,12 @@ import TesseraGraph
 
 /// Everything that one run at a time needs and that is made before the first: arena, scratch, operand addresses,
 /// counters. A session keeps those that are idle; concurrent runs have one each.
-final class RunContext: @unchecked Sendable {
+final class RunContext: TeamWork, @unchecked Sendable {
   let plan: ExecutionPlan
+  /// The team of runs outside a scope.
+  let team: Team
+  /// Holds this context, and outlives its runs.
+  private unowned(unsafe) let session: Session
   let progress: StepProgress
   private let arena: AlignedMemory
   private let scratch: AlignedMemory
@@ -19,6 +23,9 @@ final class RunContext: @unchecked Sendable {
   /// Operands whose address a run's bindings decide.
   private let boundOperands: [(operand: Int, isInput: Bool, index: Int)]
   private(set) var inputs: [UnsafeRawBufferPointer?]
+  /// What calls the run off, if anything does.
+  var cancellation: Cancellation?
+  var deadline: ContinuousClock.Instant?
   private(set) var outputs: [UnsafeMutableRawBufferPointer]
 
   /// When each step was finished, in nanoseconds, if the run is profiled: written by the worker that finished it.
@@ -35,6 +42,8 @@ final class RunContext: @unchecked Sendable {
   init(_ session: Session) throws(TesseraError) {
     let graph = session.program.graph
     plan = session.program.plan
+    team = Team(workerCount: session.workers)
+    self.session = session
     progress = StepProgress(session.partition)
     arena = try AlignedMemory(allocating: plan.arenaByteCount, for: "temporary values")
     scratchStride = MemoryPlan.aligned(plan.scratchByteCount)
@@ -94,10 +103,12 @@ final class RunContext: @unchecked Sendable {
   func forgetBindings() {
     for index in inputs.indices { inputs[index] = nil }
     for index in outputs.indices { outputs[index] = ownOutputs[index].bytes }
+    cancellation = nil
+    deadline = nil
   }
 
   /// Makes everything ready: all inputs are bound.
-  func begin(isProfiled: Bool, isSkipped: (Int) -> Bool) {
+  func begin(workers: Int, isProfiled: Bool, isSkipped: (Int) -> Bool) {
     startedAt = isProfiled ? DispatchTime.now().uptimeNanoseconds : nil
     if isProfiled { finishedAt.update(repeating: 0, count: plan.steps.count) }
     for (operand, isInput, index) in boundOperands {
@@ -111,17 +122,25 @@ final class RunContext: @unchecked Sendable {
     hasFailed.store(false, ordering: .relaxed)
     hasPublished.store(false, ordering: .relaxed)
     hasBegunCommit.store(false, ordering: .relaxed)
-    progress.reset(isSkipped: isSkipped)
+    progress.reset(workers: workers, isSkipped: isSkipped)
   }
 
   // MARK: The run
 
   /// Walks the plan as one of its workers. Any worker can finish the run alone; one that comes late finds little left
   /// to do.
-  /// - Parameter bind: called once the worker has found work.
-  func work(as worker: Int, session: Session, bindWhenBusy processor: Int?) {
+  func work(as worker: Int, on processor: Int?) {
+    let outer = CurrentThread.beginWork()
+    let floatingPoint = FloatingPointState()
     var binding: ThreadBinding? = nil
-    var triedBinding = processor == nil
+    walk(as: worker, on: processor, &binding)
+    _ = consume binding
+    _ = consume floatingPoint
+    CurrentThread.endWork(outer)
+  }
+
+  private func walk(as worker: Int, on processor: Int?, _ binding: inout ThreadBinding?) {
+    var hasFoundWork = false
     let ownScratch = UnsafeMutableRawBufferPointer(
       start: scratch.base + worker * scratchStride, count: plan.scratchByteCount)
     for step in plan.steps.indices where !progress.isFinished(step) {
@@ -130,11 +149,13 @@ final class RunContext: @unchecked Sendable {
       for _ in 0..<progress.workers {
         while let task = progress.claim(step, share: share) {
           if hasFailed.load(ordering: .relaxed) { return }
-          if !triedBinding, let processor {
-            binding = ThreadBinding(toProcessor: processor)
-            triedBinding = true
+          if !hasFoundWork {
+            hasFoundWork = true
+            if let processor, session.binds(onto: processor) { binding = ThreadBinding(toProcessor: processor) }
           }
-          guard perform(step, task, ownScratch, session) else { return }
+          // While this task isn't done, the commit hasn't begun.
+          if finished == 0, isStopped(before: step) { return }
+          guard perform(step, task, ownScratch) else { return }
           finished += 1
         }
         share = share + 1 == progress.workers ? 0 : share + 1
@@ -142,19 +163,39 @@ final class RunContext: @unchecked Sendable {
       if finished > 0, progress.finish(step, tasks: finished), startedAt != nil {
         finishedAt[step] = DispatchTime.now().uptimeNanoseconds
       }
+      if progress.isFinished(step) { continue }
       var wait = Wait()
       while !progress.isFinished(step) {
         if hasFailed.load(ordering: .relaxed) { return }
         wait.pause()
       }
     }
-    _ = consume binding
+  }
+
+  /// Whether the run was called off. What has begun to write parameters goes on.
+  @inline(__always)
+  private func isStopped(before step: Int) -> Bool {
+    guard cancellation != nil || deadline != nil, step < plan.firstCommitStep else { return false }
+    if let cancellation, cancellation.isCancelled {
+      fail(
+        TesseraError(.cancelled, at: plan.steps[step].name, expected: "a run to its end", found: "a cancellation"),
+        at: plan.steps[step].name)
+      return true
+    }
+    if let deadline, deadline <= .now {
+      fail(
+        TesseraError(
+          .deadlineExceeded, at: plan.steps[step].name, expected: "a run that ends in time",
+          found: "a deadline that has passed"), at: plan.steps[step].name)
+      return true
+    }
+    return false
   }
 
   /// Runs one task; false if it failed.
   @inline(__always)
   private func perform(
-    _ step: Int, _ task: Int, _ scratch: UnsafeMutableRawBufferPointer, _ session: Session
+    _ step: Int, _ task: Int, _ scratch: UnsafeMutableRawBufferPointer
   ) -> Bool {
     switch plan.steps[step].work {
     case .kernel(let run):

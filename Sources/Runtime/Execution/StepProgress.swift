@@ -12,7 +12,9 @@ final class StepProgress: @unchecked Sendable {
   private let counters: UnsafeMutablePointer<Atomic<Int>>
   private let counterCount: Int
   private let taskCounts: [Int]
-  let workers: Int
+  private let maximumWorkers: Int
+  /// Of this run.
+  private(set) var workers: Int
 
   /// A ``TaskWalk`` without memory of its own: workers that look it up must not count references to it.
   private struct Walk {
@@ -24,7 +26,8 @@ final class StepProgress: @unchecked Sendable {
 
   init(_ partition: PartitionPlan) {
     taskCounts = partition.walks.map(\.taskCount)
-    workers = partition.places.count
+    maximumWorkers = partition.places.count
+    workers = maximumWorkers
     var starts: [Int] = []
     walks = partition.walks.map { walk in
       defer { starts += walk.bandStarts }
@@ -34,7 +37,7 @@ final class StepProgress: @unchecked Sendable {
     }
     bandStarts = .allocate(capacity: max(1, starts.count))
     bandStarts.initialize(from: starts, count: starts.count)
-    counterCount = taskCounts.count * (workers + 1) * Self.stride
+    counterCount = taskCounts.count * (maximumWorkers + 1) * Self.stride
     counters = .allocate(capacity: max(1, counterCount))
     for index in 0..<counterCount { (counters + index).initialize(to: Atomic(0)) }
   }
@@ -46,7 +49,8 @@ final class StepProgress: @unchecked Sendable {
   }
 
   /// Before a run: nothing is claimed, nothing done. Steps that `isSkipped` names are done from the start.
-  func reset(isSkipped: (Int) -> Bool) {
+  func reset(workers: Int, isSkipped: (Int) -> Bool) {
+    self.workers = workers
     for step in taskCounts.indices {
       let skipped = isSkipped(step)
       for share in 0..<workers {
@@ -100,11 +104,11 @@ final class StepProgress: @unchecked Sendable {
 
   @inline(__always)
   private func cursor(_ step: Int, _ share: Int) -> UnsafeMutablePointer<Atomic<Int>> {
-    counters + (step * (workers + 1) + share) * Self.stride
+    counters + (step * (maximumWorkers + 1) + share) * Self.stride
   }
 
   @inline(__always)
   private func done(_ step: Int) -> UnsafeMutablePointer<Atomic<Int>> {
-    cursor(step, workers)
+    cursor(step, maximumWorkers)
   }
 }

@@ -12,14 +12,15 @@ private enum BinaryFunction: String, Sendable {
     if let scalar = context.referenceType { return reference(count, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(operation) }
     let kernels = context.kernels
+    let streams = context.streams
     let function = self
     return context.elementwise(rawValue, count: count) { range, arguments in
       let first = range.lowerBound
       let (a, b, y) = (arguments.x(0) + first, arguments.x(1) + first, arguments.y(0) + first)
       switch function {
-      case .add: kernels.add(count: range.count, a: a, b: b, y: y)
-      case .subtract: kernels.subtract(count: range.count, a: a, b: b, y: y)
-      case .multiply: kernels.multiply(count: range.count, a: a, b: b, y: y)
+      case .add: kernels.add(count: range.count, a: a, b: b, y: y, streams: streams)
+      case .subtract: kernels.subtract(count: range.count, a: a, b: b, y: y, streams: streams)
+      case .multiply: kernels.multiply(count: range.count, a: a, b: b, y: y, streams: streams)
       }
     }
   }
@@ -61,11 +62,12 @@ extension Affine: EpilogueKernel {
     if let scalar = context.referenceType { return reference(count, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
+    let streams = context.streams
     let (factor, offset) = (Float(factor), Float(offset))
     return context.elementwise("affine", count: count) { range, arguments in
       kernels.affine(
         count: range.count, factor: factor, offset: offset, x: arguments.x(0) + range.lowerBound,
-        y: arguments.y(0) + range.lowerBound)
+        y: arguments.y(0) + range.lowerBound, streams: streams)
     }
   }
 
@@ -86,10 +88,11 @@ extension Activate: KernelOperation {
     if let scalar = context.referenceType { return reference(count, activation, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
+    let streams = context.streams
     return context.elementwise("activation.forward", count: count) { range, arguments in
       kernels.activate(
         activation, count: range.count, x: arguments.x(0) + range.lowerBound,
-        y: arguments.y(0) + range.lowerBound)
+        y: arguments.y(0) + range.lowerBound, streams: streams)
     }
   }
 
@@ -110,11 +113,12 @@ extension ActivationGradient: KernelOperation {
     if let scalar = context.referenceType { return reference(count, activation, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
+    let streams = context.streams
     return context.elementwise("activation.backward", count: count) { range, arguments in
       let first = range.lowerBound
       kernels.activateBackward(
         activation, count: range.count, dy: arguments.x(0) + first, y: arguments.x(1) + first,
-        dz: arguments.y(0) + first)
+        dz: arguments.y(0) + first, streams: streams)
     }
   }
 
@@ -135,6 +139,7 @@ extension DropoutOperation: EpilogueKernel {
     if let scalar = context.referenceType { return reference(count, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
+    let streams = context.streams
     let (probability, stream) = (probability, stream)
     return context.elementwise("dropout", count: count) { range, arguments in
       let seed = UInt64(bitPattern: arguments.x(1, Int64.self).pointee)
@@ -142,7 +147,7 @@ extension DropoutOperation: EpilogueKernel {
       kernels.dropout(
         first: range.lowerBound, count: range.count, probability: probability,
         key: DropoutKey(seed: seed, stream: stream), step: step,
-        x: arguments.x(0) + range.lowerBound, y: arguments.y(0) + range.lowerBound)
+        x: arguments.x(0) + range.lowerBound, y: arguments.y(0) + range.lowerBound, streams: streams)
     }
   }
 

@@ -30,12 +30,13 @@ extension SoftmaxGradient: KernelOperation {
     if let scalar = context.referenceType { return reference(rows, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
+    let streams = context.streams
     return context.rowwise("softmax.backward", rows: rows.count, elementsPerRow: rows.width) {
       range, arguments in
       let first = range.lowerBound * rows.width
       kernels.softmaxBackward(
         rows: range.count, classes: rows.width, dy: arguments.x(0) + first,
-        y: arguments.x(1) + first, dx: arguments.y(0) + first)
+        y: arguments.x(1) + first, dx: arguments.y(0) + first, streams: streams)
     }
   }
 
@@ -66,7 +67,7 @@ extension SoftmaxCrossEntropy: KernelOperation {
     if let scalar = context.referenceType { return reference(rows, location, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
-    let factor: Float = reduction == .mean ? 1 / Float(max(1, rows.count)) : 1
+    let factor = Float(reduction.factor(rows.count))
     var kernel = context.rowwise(
       "softmax_cross_entropy.forward", rows: rows.count, elementsPerRow: rows.width
     ) { range, arguments in
@@ -90,7 +91,7 @@ extension SoftmaxCrossEntropy: KernelOperation {
   private func reference<T: ReferenceScalar>(_ rows: Rows, _ location: String, _: T.Type)
     -> NodeKernel
   {
-    let factor: T = reduction == .mean ? 1 / T(max(1, rows.count)) : 1
+    let factor = T(reduction.factor(rows.count))
     var kernel = T.referenceKernel("softmax_cross_entropy.forward") { arguments in
       let labels = arguments.x(1, Int32.self)
       try checkLabels(labels, 0..<rows.count, classes: rows.width, at: location)
@@ -124,7 +125,8 @@ extension SoftmaxCrossEntropyGradient: KernelOperation {
     if let scalar = context.referenceType { return reference(rows, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
-    let factor: Float = reduction == .mean ? 1 / Float(max(1, rows.count)) : 1
+    let streams = context.streams
+    let factor = Float(reduction.factor(rows.count))
     return context.rowwise(
       "softmax_cross_entropy.backward", rows: rows.count, elementsPerRow: rows.width
     ) { range, arguments in
@@ -132,17 +134,76 @@ extension SoftmaxCrossEntropyGradient: KernelOperation {
       kernels.softmaxCrossEntropyBackward(
         rows: range.count, classes: rows.width, probabilities: arguments.x(1) + first,
         labels: arguments.x(2, Int32.self) + range.lowerBound,
-        factor: factor * arguments.x(0).pointee, dx: arguments.y(0) + first)
+        factor: factor * arguments.x(0).pointee, dx: arguments.y(0) + first, streams: streams)
     }
   }
 
   private func reference<T: ReferenceScalar>(_ rows: Rows, _: T.Type) -> NodeKernel {
-    let factor = reduction == .mean ? 1 / Double(max(1, rows.count)) : 1
+    let factor = reduction.factor(rows.count)
     return T.referenceKernel("softmax_cross_entropy.backward") { arguments in
       Reference.softmaxCrossEntropyBackward(
         rows: rows.count, classes: rows.width, probabilities: arguments.x(1, T.self),
         labels: arguments.x(2, Int32.self), factor: factor * Double(arguments.x(0, T.self).pointee),
         dx: arguments.y(0, T.self))
+    }
+  }
+}
+
+extension MeanSquaredError: KernelOperation {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+    let chunks = Chunks(context.inputs[0].shape.count)
+    if let scalar = context.referenceType { return reference(chunks.count, scalar) }
+    guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
+    let kernels = context.kernels
+    let factor = Float(reduction.factor(chunks.count))
+    return NodeKernel(
+      name: context.kernelName("mean_squared_error.forward"),
+      workspaceByteCount: chunks.taskCount * MemoryLayout<Float>.stride,
+      phases: [
+        NodeKernel.Phase(taskCount: chunks.taskCount) { tasks, arguments in
+          for task in tasks {
+            let range = chunks.elements(task..<task + 1)
+            arguments.workspaceFloats[task] = kernels.squaredDistance(
+              count: range.count, a: arguments.x(0) + range.lowerBound, b: arguments.x(1) + range.lowerBound)
+          }
+        },
+        NodeKernel.Phase(taskCount: 1) { _, arguments in
+          arguments.y(0).pointee = factor * kernels.sum(count: chunks.taskCount, x: arguments.workspaceFloats)
+        },
+      ])
+  }
+
+  private func reference<T: ReferenceScalar>(_ count: Int, _: T.Type) -> NodeKernel {
+    let factor = T(reduction.factor(count))
+    return T.referenceKernel("mean_squared_error.forward") { arguments in
+      arguments.y(0, T.self).pointee =
+        factor * Reference.squaredDistance(count: count, a: arguments.x(0, T.self), b: arguments.x(1, T.self))
+    }
+  }
+}
+
+extension MeanSquaredErrorGradient: KernelOperation {
+  /// Operands: [dloss, x, target].
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+    let count = context.outputs[0].shape.count
+    let factor = 2 * reduction.factor(count)
+    if let scalar = context.referenceType { return reference(count, factor, scalar) }
+    guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
+    let kernels = context.kernels
+    let streams = context.streams
+    return context.elementwise("mean_squared_error.backward", count: count) { range, arguments in
+      let first = range.lowerBound
+      kernels.scaledDifference(
+        count: range.count, factor: Float(factor) * arguments.x(0).pointee, a: arguments.x(1) + first,
+        b: arguments.x(2) + first, y: arguments.y(0) + first, streams: streams)
+    }
+  }
+
+  private func reference<T: ReferenceScalar>(_ count: Int, _ factor: Double, _: T.Type) -> NodeKernel {
+    T.referenceKernel("mean_squared_error.backward") { arguments in
+      Reference.scaledDifference(
+        count: count, factor: factor * Double(arguments.x(0, T.self).pointee), a: arguments.x(1, T.self),
+        b: arguments.x(2, T.self), y: arguments.y(0, T.self))
     }
   }
 }

@@ -69,6 +69,7 @@ extension BatchNormalization: EpilogueKernel {
     if let scalar = context.referenceType { return reference(chunks, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
+    let streams = context.streams
     let channels = chunks.channels
     let epsilon = Float(epsilon)
     let finish = EpilogueOperands(context)
@@ -97,7 +98,7 @@ extension BatchNormalization: EpilogueKernel {
             kernels.normalize(
               rows: rows.count, channels: channels, x: arguments.x(0) + first,
               mean: arguments.y(1), variance: arguments.y(2), scale: arguments.x(1),
-              shift: arguments.x(2), epsilon: epsilon, y: arguments.y(0) + first)
+              shift: arguments.x(2), epsilon: epsilon, y: arguments.y(0) + first, streams: streams)
           }
         },
       ])
@@ -124,6 +125,7 @@ extension Normalize: EpilogueKernel {
     if let scalar = context.referenceType { return reference(chunks, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
+    let streams = context.streams
     let channels = chunks.channels
     let epsilon = Float(epsilon)
     let finish = EpilogueOperands(context)
@@ -134,7 +136,7 @@ extension Normalize: EpilogueKernel {
         kernels.normalize(
           rows: rows.count, channels: channels, x: arguments.x(0) + first, mean: arguments.x(1),
           variance: arguments.x(2), scale: arguments.x(3), shift: arguments.x(4),
-          epsilon: epsilon, y: arguments.y(0) + first)
+          epsilon: epsilon, y: arguments.y(0) + first, streams: streams)
       }
     }
   }
@@ -185,6 +187,7 @@ private struct NormalizationGradient {
     if let scalar = context.referenceType { return reference(chunks, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(operation) }
     let kernels = context.kernels
+    let streams = context.streams
     let channels = chunks.channels
     let epsilon = Float(epsilon)
     let statisticsDependOnX = statisticsDependOnX
@@ -226,12 +229,12 @@ private struct NormalizationGradient {
               rows: rows.count, totalRows: chunks.rows, channels: channels,
               x: arguments.x(1) + first, dy: arguments.x(0) + first, mean: arguments.x(2),
               variance: arguments.x(3), scale: arguments.x(4), dscale: arguments.y(dscale),
-              dshift: arguments.y(dshift), epsilon: epsilon, dx: arguments.y(0) + first)
+              dshift: arguments.y(dshift), epsilon: epsilon, dx: arguments.y(0) + first, streams: streams)
           } else {
             kernels.normalizeBackwardFrozen(
               rows: rows.count, channels: channels, dy: arguments.x(0) + first,
               variance: arguments.x(3), scale: arguments.x(4), epsilon: epsilon,
-              dx: arguments.y(0) + first)
+              dx: arguments.y(0) + first, streams: streams)
           }
         }
       })

@@ -8,12 +8,13 @@ extension MaxPool2DOperation: KernelOperation {
     if let scalar = context.referenceType { return reference(geometry, scalar) }
     guard x.element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
+    let streams = context.streams
     return context.rowwise(
       "max_pool.forward", rows: y.shape[0] * y.shape[1],
       elementsPerRow: y.shape[2] * y.shape[3] * geometry.r * geometry.s
     ) { rows, arguments in
       kernels.maxPool(
-        geometry, rows: rows, x: arguments.x(0), y: arguments.y(0), mask: arguments.y(1, Int32.self))
+        geometry, rows: rows, x: arguments.x(0), y: arguments.y(0), mask: arguments.y(1, Int32.self), streams: streams)
     }
   }
 
@@ -33,13 +34,14 @@ extension MaxPool2DBackward: EpilogueKernel {
     if let scalar = context.referenceType { return reference(geometry, scalar) }
     guard dy.element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
+    let streams = context.streams
     return context.rowwise(
       "max_pool.backward", rows: dx.shape[0] * dx.shape[1],
       elementsPerRow: dx.shape[2] * dx.shape[3]
     ) { rows, arguments in
       kernels.maxPoolBackward(
         geometry, rows: rows, dy: arguments.x(0), mask: arguments.x(1, Int32.self),
-        dx: arguments.y(0))
+        dx: arguments.y(0), streams: streams)
     }
   }
 
@@ -60,12 +62,13 @@ extension AveragePool2DOperation: EpilogueKernel {
     if let scalar = context.referenceType { return reference(geometry, scalar) }
     guard x.element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
+    let streams = context.streams
     return context.rowwise(
       "average_pool.forward", rows: y.shape[0] * y.shape[1],
       elementsPerRow: y.shape[2] * y.shape[3] * geometry.r * geometry.s
     ) { rows, arguments in
       kernels.averagePool(
-        geometry, countPadding: countsPadding, rows: rows, x: arguments.x(0), y: arguments.y(0))
+        geometry, countPadding: countsPadding, rows: rows, x: arguments.x(0), y: arguments.y(0), streams: streams)
     }
   }
 
@@ -86,12 +89,13 @@ extension AveragePool2DBackward: EpilogueKernel {
     if let scalar = context.referenceType { return reference(geometry, scalar) }
     guard dy.element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
+    let streams = context.streams
     return context.rowwise(
       "average_pool.backward", rows: dx.shape[0] * dx.shape[1],
       elementsPerRow: dx.shape[2] * dx.shape[3]
     ) { rows, arguments in
       kernels.averagePoolBackward(
-        geometry, countPadding: countsPadding, rows: rows, dy: arguments.x(0), dx: arguments.y(0))
+        geometry, countPadding: countsPadding, rows: rows, dy: arguments.x(0), dx: arguments.y(0), streams: streams)
     }
   }
 

@@ -25,6 +25,12 @@ extension KernelContext {
 
   func kernelName(_ operation: String) -> String { "\(operation).f32.\(instructionSet.name)" }
 
+  /// Whether results are written past the caches: together with the operands they don't fit the last one, and no epilogue
+  /// reads them again.
+  var streams: Bool {
+    epilogue == Epilogue() && (inputs + outputs).reduce(0) { $0 + $1.byteCount } > caches.level3Bytes
+  }
+
   /// An element-wise kernel over `count` floats.
   func elementwise(
     _ operation: String, count: Int,

@@ -53,6 +53,10 @@ public enum EnvironmentSettings {
     return count
   }
 
+  /// Whether runs of any size take all workers (`TESSERA_SMALL_RUNS=shared`): so that tests, whose problems are small, see
+  /// what many workers do.
+  static let sharesSmallRuns = variable("TESSERA_SMALL_RUNS") == "shared"
+
   private static func variable(_ name: String) -> String? {
     guard let text = getenv(name) else { return nil }
     let string = String(cString: text)

@@ -64,6 +64,10 @@ struct ExecutionPlan: Sendable {
   var steps: [Step] = []
   /// Number of the steps that prepare, the publication included; 0 if there is nothing to prepare.
   var prepareStepCount = 0
+  /// The step from which on parameters are written; the number of steps if none are.
+  var firstCommitStep = 0
+  /// How long a run takes one worker, roughly: what it decides is how many workers share it.
+  var estimatedSeconds = 0.0
   var arenaByteCount = 0
   var preparedByteCount = 0
   var scratchByteCount = 0

@@ -1,4 +1,5 @@
 import CTesseraShims
+import Dispatch
 
 #if canImport(Glibc)
   import Glibc
@@ -6,22 +7,19 @@ import CTesseraShims
   import Darwin
 #endif
 
-/// Waiting for a task that another worker has claimed: at most about 50 us of spinning, for tasks are short, then
-/// giving the processor away, for the other may have been descheduled.
+/// Waiting for a task that another worker has claimed: 50 us of spinning, for tasks are short, then giving the processor
+/// away, for the other may have been descheduled.
 struct Wait {
-  // A pause takes some 40 cycles on the processors at hand: 1,024 of them are 10 to 50 us.
-  private static let spins = 1024
-  private var count = 0
+  private static let spinNanoseconds: UInt64 = 50_000
+  private static let yields = 1000
+  private let start = DispatchTime.now().uptimeNanoseconds
+  private var yields = 0
 
   @inline(__always)
   mutating func pause() {
-    count += 1
-    if count < Self.spins {
-      tessera_pause()
-    } else if count < 4 * Self.spins {
-      sched_yield()
-    } else {
-      usleep(50)
-    }
+    // The clock is read in every turn: pauses close together make a virtual machine give the processor away.
+    if yields == 0, DispatchTime.now().uptimeNanoseconds - start < Self.spinNanoseconds { return tessera_pause() }
+    yields += 1
+    if yields < Self.yields { sched_yield() } else { usleep(50) }
   }
 }

@@ -48,6 +48,29 @@ extension Reference {
     for i in 0..<count { y[i] = a[i] * b[i] }
   }
 
+  /// y = factor * (a - b)
+  @_specialize(where T == Float)
+  @_specialize(where T == Double)
+  public static func scaledDifference<T: BinaryFloatingPoint>(
+    count: Int, factor: Double, a: UnsafePointer<T>, b: UnsafePointer<T>, y: UnsafeMutablePointer<T>
+  ) {
+    for i in 0..<count { y[i] = T(factor * (Double(a[i]) - Double(b[i]))) }
+  }
+
+  /// The sum of (a - b)^2.
+  @_specialize(where T == Float)
+  @_specialize(where T == Double)
+  public static func squaredDistance<T: BinaryFloatingPoint>(
+    count: Int, a: UnsafePointer<T>, b: UnsafePointer<T>
+  ) -> T {
+    var sum = 0.0
+    for i in 0..<count {
+      let difference = Double(a[i]) - Double(b[i])
+      sum += difference * difference
+    }
+    return T(sum)
+  }
+
   /// y = factor * x + offset
   @_specialize(where T == Float)
   @_specialize(where T == Double)

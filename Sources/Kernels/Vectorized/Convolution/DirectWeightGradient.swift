@@ -244,7 +244,7 @@ extension DirectWeightGradient {
     let before = min(count, geometry.padLeft &* depth)
     let end = min(count, before &+ geometry.w &* depth)
     for i in 0..<before { target[i] = 0 }
-    map(count: end &- before, source, to: target + before) { $0 }
+    map(count: end &- before, source, to: target + before, streams: false) { $0 }
     for i in end..<count { target[i] = 0 }
   }
 

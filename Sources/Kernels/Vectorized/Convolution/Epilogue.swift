@@ -51,7 +51,7 @@ extension ConvolutionOperands {
     case (let addend?, .relu, nil):
       @inline(__always)
       func relu(_ z: Vector, _ addend: Vector) -> Vector { atLeast(.zero, z + addend) }
-      map(count: count, out, addend + offset, to: out, relu)
+      map(count: count, out, addend + offset, to: out, streams: false, relu)
     case (let addend?, .relu, let y?):
       let (addend, y) = (addend + offset, y + offset)
       forEachVector(count) { i, valid in
@@ -59,11 +59,11 @@ extension ConvolutionOperands {
         store(sum.replacing(with: 0, where: load(y + i, valid: valid) .<= Vector.zero), out + i, valid: valid)
       }
     default:
-      if let addend { Kernels.add(count: count, a: out, b: addend + offset, y: out) }
+      if let addend { Kernels.add(count: count, a: out, b: addend + offset, y: out, streams: false) }
       if let activated {
-        Kernels.activateBackward(activation, count: count, dy: out, y: activated + offset, dz: out)
+        Kernels.activateBackward(activation, count: count, dy: out, y: activated + offset, dz: out, streams: false)
       } else {
-        Kernels.activate(activation, count: count, x: out, y: out)
+        Kernels.activate(activation, count: count, x: out, y: out, streams: false)
       }
     }
   }

@@ -13,8 +13,8 @@ extension Kernels {
     case .pixelBlock: return PixelBlockConvolution(geometry, caches: settings.caches)
     case .im2col: return isForward ? Im2colConvolution(forward: geometry) : Im2colConvolution(backwardData: geometry)
     case .direct:
-      if DepthwiseTiles.serve(pass, geometry) {
-        return DepthwiseConvolution(pass, geometry, caches: settings.caches)
+      if GroupedTiles.serve(pass, geometry) {
+        return GroupedConvolution(pass, geometry, caches: settings.caches)
       }
       return isForward
         ? DirectConvolution(forward: geometry, caches: settings.caches)
@@ -29,7 +29,7 @@ extension Kernels {
     case .winograd: return WinogradWeightGradient(geometry)
     case .im2col: return Im2colWeightGradient(geometry)
     case .direct, .pixelBlock:
-      if DepthwiseTiles.serve(.backwardWeights, geometry) { return DepthwiseWeightGradient(geometry) }
+      if GroupedTiles.serve(.backwardWeights, geometry) { return GroupedWeightGradient(geometry) }
       return DirectWeightGradient(geometry, caches: settings.caches)
     }
   }

@@ -152,7 +152,7 @@ func transposePanel(
 /// Rows become columns. Parting a row of numbers into its even and its odd ones moves the lowest bit of their position to
 /// the top; done as often as a lane's number has bits, it exchanges the numbers of lanes and vectors.
 @inline(__always)
-private func transpose(_ square: inout VectorSquare) {
+func transpose(_ square: inout VectorSquare) {
   var distance = lanes
   while distance > 1 {
     var parted = VectorSquare { _ in .zero }

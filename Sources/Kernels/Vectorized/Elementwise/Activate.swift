@@ -5,7 +5,8 @@ public import TesseraKernelContract
 
 extension Kernels {
   public static func activate(
-    _ activation: Activation, count: Int, x: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>
+    _ activation: Activation, count: Int, x: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>,
+    streams: Bool
   ) {
     switch activation {
     case .identity:
@@ -13,27 +14,27 @@ extension Kernels {
     case .relu:
       @inline(__always)
       func relu(_ z: Vector) -> Vector { z.replacing(with: 0, where: z .< 0) }
-      map(count: count, x, to: y, relu)
+      map(count: count, x, to: y, streams: streams, relu)
     case .leakyRelu(let exactSlope):
       let slope = Float(exactSlope)
       @inline(__always)
       func leakyRelu(_ z: Vector) -> Vector { z.replacing(with: slope * z, where: z .< 0) }
-      map(count: count, x, to: y, leakyRelu)
+      map(count: count, x, to: y, streams: streams, leakyRelu)
     case .clip(let lower, let upper):
       let (lower, upper) = (Vector(repeating: Float(lower)), Vector(repeating: Float(upper)))
       @inline(__always)
       func clip(_ z: Vector) -> Vector { clipped(z, lower, upper) }
-      map(count: count, x, to: y, clip)
+      map(count: count, x, to: y, streams: streams, clip)
     case .sigmoid:
-      map(count: count, x, to: y, sigmoid)
+      map(count: count, x, to: y, streams: streams, sigmoid)
     case .tanh:
-      map(count: count, x, to: y, hyperbolicTangent)
+      map(count: count, x, to: y, streams: streams, hyperbolicTangent)
     }
   }
 
   public static func activateBackward(
     _ activation: Activation, count: Int, dy: UnsafePointer<Float>, y: UnsafePointer<Float>,
-    dz: UnsafeMutablePointer<Float>
+    dz: UnsafeMutablePointer<Float>, streams: Bool
   ) {
     switch activation {
     case .identity:
@@ -41,29 +42,29 @@ extension Kernels {
     case .relu:
       @inline(__always)
       func gradient(_ dy: Vector, _ y: Vector) -> Vector { dy.replacing(with: 0, where: y .<= 0) }
-      map(count: count, dy, y, to: dz, gradient)
+      map(count: count, dy, y, to: dz, streams: streams, gradient)
     case .leakyRelu(let exactSlope):
       let slope = Float(exactSlope)
       @inline(__always)
       func gradient(_ dy: Vector, _ y: Vector) -> Vector {
         dy.replacing(with: slope * dy, where: y .<= 0)
       }
-      map(count: count, dy, y, to: dz, gradient)
+      map(count: count, dy, y, to: dz, streams: streams, gradient)
     case .clip(let lower, let upper):
       let (lower, upper) = (Vector(repeating: Float(lower)), Vector(repeating: Float(upper)))
       @inline(__always)
       func gradient(_ dy: Vector, _ y: Vector) -> Vector {
         dy.replacing(with: 0, where: y .<= lower).replacing(with: 0, where: y .>= upper)
       }
-      map(count: count, dy, y, to: dz, gradient)
+      map(count: count, dy, y, to: dz, streams: streams, gradient)
     case .sigmoid:
       @inline(__always)
       func gradient(_ dy: Vector, _ y: Vector) -> Vector { dy * y * (1 - y) }
-      map(count: count, dy, y, to: dz, gradient)
+      map(count: count, dy, y, to: dz, streams: streams, gradient)
     case .tanh:
       @inline(__always)
       func gradient(_ dy: Vector, _ y: Vector) -> Vector { dy * (1 - y * y) }
-      map(count: count, dy, y, to: dz, gradient)
+      map(count: count, dy, y, to: dz, streams: streams, gradient)
     }
   }
 }

@@ -18,6 +18,33 @@ extension Kernels {
     return total(combined(accumulators)) == 0
   }
 
+  /// As ``sum(count:x:)``.
+  public static func squaredDistance(count: Int, a: UnsafePointer<Float>, b: UnsafePointer<Float>) -> Float {
+    let leaf = 64 * lanes
+    if count <= leaf { return leafSquaredDistance(count: count, a: a, b: b) }
+    let leaves = (count + leaf - 1) / leaf
+    let left = (leaves + 1) / 2 * leaf
+    return squaredDistance(count: left, a: a, b: b) + squaredDistance(count: count - left, a: a + left, b: b + left)
+  }
+
+  @inline(never)
+  private static func leafSquaredDistance(count: Int, a: UnsafePointer<Float>, b: UnsafePointer<Float>) -> Float {
+    var accumulators = InlineArray<4, Vector>(repeating: .zero)
+    var i = 0
+    while i &+ 4 &* lanes <= count {
+      for j in 0..<4 {
+        let difference = load(a + i + j &* lanes) - load(b + i + j &* lanes)
+        accumulators[j] = multiplyAdd(accumulators[j], difference, difference)
+      }
+      i &+= 4 &* lanes
+    }
+    forEachVector(count &- i) { j, valid in
+      let difference = load(a + i + j, valid: valid) - load(b + i + j, valid: valid)
+      accumulators[0] = multiplyAdd(accumulators[0], difference, difference)
+    }
+    return total(combined(accumulators))
+  }
+
   @inline(never)
   private static func leafSum(count: Int, x: UnsafePointer<Float>) -> Float {
     var accumulators = InlineArray<4, Vector>(repeating: .zero)

@@ -4,14 +4,11 @@
 /// exp r = 1 + r + r^2 P(r), P the minimax polynomial of Cephes' `expf` (S. Moshier, 1989). log 2 is taken away in two
 /// parts, of which the first has 9 bits, so that n times it is exact without a fused multiply-add too.
 ///
-/// exp(-inf) = 0, exp(inf) = inf, exp(NaN) = NaN; overflow gives inf, underflow passes the denormal numbers to 0: 2^n
-/// is multiplied in two factors, whose exponents both stay in range for -104 <= x <= 89, and x is brought into that
-/// range.
+/// exp(-inf) = 0, exp(inf) = inf, exp(NaN) = NaN; overflow gives inf, underflow may pass the denormal numbers to
+/// 0: x is brought into -104...89, for which n is in the range of ``scale(_:n:integer:)``.
 @inline(__always)
 func exponential(_ x: Vector) -> Vector {
-  var x = x
-  x.replace(with: Vector(repeating: 89), where: x .> 89)
-  x.replace(with: Vector(repeating: -104), where: x .< -104)
+  let x = atLeast(Vector(repeating: -104), atMost(Vector(repeating: 89), x))
 
   // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low bits.
   let rounder = Vector(repeating: 0x1.8p23)
@@ -31,8 +28,14 @@ func exponential(_ x: Vector) -> Vector {
   p = multiplyAdd(Vector(repeating: 5.000_000_120_1e-1), p, r)
   let value = multiplyAdd(r, p, r * r) + 1
 
-  let half = integer &>> 1
-  return value * powerOfTwo(half) * powerOfTwo(integer &- half)
+  return scale(value, n: n, integer: integer)
+}
+
+/// value * 2^n in two factors, whose exponents both stay in range for -252 <= n <= 254.
+@inline(__always)
+func scaleByHalves(_ value: Vector, _ n: IntVector) -> Vector {
+  let half = n &>> 1
+  return value * powerOfTwo(half) * powerOfTwo(n &- half)
 }
 
 /// 2^n for -126 <= n <= 127.

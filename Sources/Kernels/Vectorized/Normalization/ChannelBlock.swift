@@ -1,3 +1,5 @@
+import CTesseraShims
+
 /// A few vectors of neighbouring channels, whose parameters or sums stay in registers while the rows of [rows,
 /// channels] go by.
 struct ChannelBlock<let vectors: Int> {
@@ -7,6 +9,8 @@ struct ChannelBlock<let vectors: Int> {
   var channel: Int
   /// Lanes of the last vector that are channels; the vectors before it are whole.
   var valid: Int
+  /// Floats from a row to the one that is asked for while it passes; 0: none is.
+  var ahead = 0
 
   @inline(__always)
   static var zero: Values { Values(repeating: .zero) }
@@ -21,11 +25,28 @@ struct ChannelBlock<let vectors: Int> {
     return values
   }
 
-  /// Writes the block's values into a row of channels.
+  /// Writes the block's values into a row of channels; past the caches if it `streams`, which takes whole vectors and an
+  /// aligned row.
   @inline(__always)
-  func write(_ values: Values, _ row: UnsafeMutablePointer<Float>) {
+  func write(_ values: Values, _ row: UnsafeMutablePointer<Float>, streams: Bool = false) {
+    if streams {
+      for v in 0..<vectors { stream(values[v], row + (channel &+ v &* lanes)) }
+      return
+    }
     for v in 0..<vectors {
       store(values[v], row + (channel &+ v &* lanes), valid: v == vectors &- 1 ? valid : lanes)
+    }
+  }
+
+  /// Asks for a whole row some way ahead while the first of several blocks passes: blocks don't go by in the order in
+  /// which rows lie in memory.
+  @inline(__always)
+  func readAhead(_ row: UnsafePointer<Float>, _ channels: Int) {
+    guard ahead > 0 else { return }
+    var c = ahead
+    while c < ahead &+ channels {
+      tessera_prefetch(row + c)
+      c &+= 16
     }
   }
 
@@ -55,7 +76,8 @@ func forEachChannelBlock(
 ) {
   var c = 0
   while c &+ 4 &* lanes <= channels {
-    four(ChannelBlock(channel: c, valid: lanes))
+    let isFirstOfMany = c == 0 && channels > 4 &* lanes
+    four(ChannelBlock(channel: c, valid: lanes, ahead: isFirstOfMany ? max(1, 1024 / channels) &* channels : 0))
     c &+= 4 &* lanes
   }
   while c < channels {
@@ -74,4 +96,10 @@ func forEachRun(_ rows: Int, _ body: (Range<Int>) -> Void) {
     body(row..<end)
     row = end
   }
+}
+
+/// Whether rows of channels may be written past the caches: whole vectors at aligned addresses.
+@inline(__always)
+func canStream(_ channels: Int, _ y: UnsafeMutablePointer<Float>) -> Bool {
+  channels & (lanes &- 1) == 0 && floatsBeforeAlignment(y) == 0
 }

@@ -57,6 +57,7 @@ private func measureRows<let vectors: Int>(
     var sum = ChannelBlock<vectors>.zero
     var square = ChannelBlock<vectors>.zero
     for row in run {
+      block.readAhead(x + row &* channels, channels)
       let values = block.values(x + row &* channels)
       for v in 0..<vectors {
         let deviation = values[v] - shift[v]

@@ -1,9 +1,12 @@
+import CTesseraShims
+
 extension Kernels {
   public static func normalize(
     rows: Int, channels: Int, x: UnsafePointer<Float>, mean: UnsafePointer<Float>,
     variance: UnsafePointer<Float>, scale: UnsafePointer<Float>, shift: UnsafePointer<Float>,
-    epsilon: Float, y: UnsafeMutablePointer<Float>
+    epsilon: Float, y: UnsafeMutablePointer<Float>, streams: Bool
   ) {
+    let streams = streams && x != UnsafePointer(y) && canStream(channels, y)
     @inline(__always)
     func normalizeRows<let vectors: Int>(_ block: ChannelBlock<vectors>) {
       let inverse = block.inverseDeviation(variance, epsilon)
@@ -12,10 +15,12 @@ extension Kernels {
       let mean = block.values(mean)
       let shift = block.values(shift)
       for row in 0..<rows {
+        block.readAhead(x + row &* channels, channels)
         let x = block.values(x + row &* channels)
         // The mean goes first: x and mean may both be large, and their difference is exact.
         block.write(
-          block.map { multiplyAdd(shift[$0], x[$0] - mean[$0], factor[$0]) }, y + row &* channels)
+          block.map { multiplyAdd(shift[$0], x[$0] - mean[$0], factor[$0]) }, y + row &* channels,
+          streams: streams)
       }
     }
     forEachChannelBlock(channels) {
@@ -23,5 +28,6 @@ extension Kernels {
     } one: {
       normalizeRows($0)
     }
+    if streams { tessera_stream_fence() }
   }
 }

@@ -1,3 +1,5 @@
+import CTesseraShims
+
 extension Kernels {
   public static func normalizationGradientSums(
     rows: Int, channels: Int, x: UnsafePointer<Float>, dy: UnsafePointer<Float>,
@@ -13,6 +15,8 @@ extension Kernels {
         var delta = ChannelBlock<vectors>.zero
         var product = ChannelBlock<vectors>.zero
         for row in run {
+          block.readAhead(x + row &* channels, channels)
+          block.readAhead(dy + row &* channels, channels)
           let x = block.values(x + row &* channels)
           let dy = block.values(dy + row &* channels)
           for v in 0..<vectors {
@@ -40,8 +44,9 @@ extension Kernels {
     rows: Int, totalRows: Int, channels: Int, x: UnsafePointer<Float>, dy: UnsafePointer<Float>,
     mean: UnsafePointer<Float>, variance: UnsafePointer<Float>, scale: UnsafePointer<Float>,
     dscale: UnsafePointer<Float>, dshift: UnsafePointer<Float>, epsilon: Float,
-    dx: UnsafeMutablePointer<Float>
+    dx: UnsafeMutablePointer<Float>, streams: Bool
   ) {
+    let streams = streams && x != UnsafePointer(dx) && dy != UnsafePointer(dx) && canStream(channels, dx)
     let count = Vector(repeating: Float(totalRows))
     @inline(__always)
     func backwardRows<let vectors: Int>(_ block: ChannelBlock<vectors>) {
@@ -53,12 +58,14 @@ extension Kernels {
       let meanDelta = block.map { dshift[$0] / count }
       let slope = block.map { -(dscale[$0] / count) * inverse[$0] }
       for row in 0..<rows {
+        block.readAhead(x + row &* channels, channels)
+        block.readAhead(dy + row &* channels, channels)
         let x = block.values(x + row &* channels)
         let dy = block.values(dy + row &* channels)
         block.write(
           block.map {
             factor[$0] * multiplyAdd(dy[$0] - meanDelta[$0], x[$0] - mean[$0], slope[$0])
-          }, dx + row &* channels)
+          }, dx + row &* channels, streams: streams)
       }
     }
     forEachChannelBlock(channels) {
@@ -66,20 +73,24 @@ extension Kernels {
     } one: {
       backwardRows($0)
     }
+    if streams { tessera_stream_fence() }
   }
 
   public static func normalizeBackwardFrozen(
     rows: Int, channels: Int, dy: UnsafePointer<Float>, variance: UnsafePointer<Float>,
-    scale: UnsafePointer<Float>, epsilon: Float, dx: UnsafeMutablePointer<Float>
+    scale: UnsafePointer<Float>, epsilon: Float, dx: UnsafeMutablePointer<Float>,
+    streams: Bool
   ) {
+    let streams = streams && dy != UnsafePointer(dx) && canStream(channels, dx)
     @inline(__always)
     func scaleRows<let vectors: Int>(_ block: ChannelBlock<vectors>) {
       let inverse = block.inverseDeviation(variance, epsilon)
       let scale = block.values(scale)
       let factor = block.map { scale[$0] * inverse[$0] }
       for row in 0..<rows {
+        block.readAhead(dy + row &* channels, channels)
         let dy = block.values(dy + row &* channels)
-        block.write(block.map { dy[$0] * factor[$0] }, dx + row &* channels)
+        block.write(block.map { dy[$0] * factor[$0] }, dx + row &* channels, streams: streams)
       }
     }
     forEachChannelBlock(channels) {
@@ -87,5 +98,6 @@ extension Kernels {
     } one: {
       scaleRows($0)
     }
+    if streams { tessera_stream_fence() }
   }
 }

@@ -1,43 +1,112 @@
+import CTesseraShims
 public import TesseraKernelContract
 
 extension Kernels {
   public static func averagePool(
     _ geometry: PoolingGeometry, countPadding: Bool, rows: Range<Int>, x: UnsafePointer<Float>,
-    y: UnsafeMutablePointer<Float>
+    y: UnsafeMutablePointer<Float>, streams: Bool
   ) {
     let g = geometry
+    let streams = streams && canStream(g.c, y)
     forEachWindow(g, rows: rows) { image, output, r, s, top, left in
       let count =
         countPadding ? paddedCount(g, top: top, left: left) : r.count &* s.count
       // An empty window divides 0 by 1.
-      let divisor = Float(max(count, 1))
-      forEachVector(g.c) { c, valid in
-        var sum = Vector.zero
-        for i in r {
-          for j in s { sum += load(x + pixel(g, image, top, left, i, j) + c, valid: valid) }
-        }
-        store(sum / divisor, y + output + c, valid: valid)
+      let share = Vector(repeating: 1 / Float(max(count, 1)))
+      var c = 0
+      while c &+ 4 &* lanes <= g.c {
+        let isFirstOfMany = c == 0 && g.c > 4 &* lanes
+        let block = ChannelBlock<4>(
+          channel: c, valid: lanes, ahead: isFirstOfMany ? max(1, 1024 / g.c) &* g.c : 0)
+        average(block, g, x, image, top, left, r, s, share, y + output, streams)
+        c &+= 4 &* lanes
+      }
+      while c < g.c {
+        let block = ChannelBlock<1>(channel: c, valid: min(lanes, g.c &- c))
+        average(block, g, x, image, top, left, r, s, share, y + output, streams)
+        c &+= lanes
       }
     }
+    if streams { tessera_stream_fence() }
   }
 
   public static func averagePoolBackward(
     _ geometry: PoolingGeometry, countPadding: Bool, rows: Range<Int>, dy: UnsafePointer<Float>,
-    dx: UnsafeMutablePointer<Float>
+    dx: UnsafeMutablePointer<Float>, streams: Bool
   ) {
     let g = geometry
-    forEachSource(g, rows: rows, dx: dx) { output, target, _, top, left in
-      let divisor = Float(
-        countPadding
-          ? paddedCount(g, top: top, left: left)
-          : tapsInside(g.r, top, g.dilationY, g.h).count
-            &* tapsInside(g.s, left, g.dilationX, g.w).count)
-      forEachVector(g.c) { c, valid in
-        let share = load(dy + output + c, valid: valid) / divisor
-        store(load(dx + target + c, valid: valid) + share, dx + target + c, valid: valid)
+    let streams = streams && canStream(g.c, dx)
+    let areWhole =
+      g.padTop | g.padLeft | g.padBottom | g.padRight == 0
+      && (g.p &- 1) &* g.strideY &+ (g.r &- 1) &* g.dilationY < g.h
+      && (g.q &- 1) &* g.strideX &+ (g.s &- 1) &* g.dilationX < g.w
+    // The share of an element in each window that sees it; 0 where windows differ.
+    let share = areWhole ? 1 / Float(g.r &* g.s) : 0
+    forEachPixel(g, rows: rows) { windows, target in
+      var c = 0
+      while c &+ 4 &* lanes <= g.c {
+        gather(ChannelBlock<4>(channel: c, valid: lanes), g, windows, share, countPadding, dy, dx + target, streams)
+        c &+= 4 &* lanes
+      }
+      while c < g.c {
+        let block = ChannelBlock<1>(channel: c, valid: min(lanes, g.c &- c))
+        gather(block, g, windows, share, countPadding, dy, dx + target, streams)
+        c &+= lanes
       }
     }
+    if streams { tessera_stream_fence() }
   }
+}
+
+/// The sum over the taps r, s of one window times a share.
+@inline(__always)
+private func average<let vectors: Int>(
+  _ block: ChannelBlock<vectors>, _ g: PoolingGeometry, _ x: UnsafePointer<Float>, _ image: Int, _ top: Int,
+  _ left: Int, _ r: Range<Int>, _ s: Range<Int>, _ share: Vector, _ y: UnsafeMutablePointer<Float>, _ streams: Bool
+) {
+  var sum = ChannelBlock<vectors>.zero
+  for i in r {
+    for j in s {
+      let element = x + pixel(g, image, top, left, i, j)
+      block.readAhead(element, g.c)
+      let values = block.values(element)
+      for v in 0..<vectors { sum[v] += values[v] }
+    }
+  }
+  block.write(block.map { sum[$0] * share }, y, streams: streams)
+}
+
+/// The sum of the deltas of the windows over a pixel, each times its share.
+@inline(__always)
+private func gather<let vectors: Int>(
+  _ block: ChannelBlock<vectors>, _ g: PoolingGeometry, _ windows: WindowsOverPixel, _ share: Float,
+  _ countPadding: Bool, _ dy: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>, _ streams: Bool
+) {
+  var sum = ChannelBlock<vectors>.zero
+  for p in windows.p {
+    if WindowsOverPixel.tap(windows.reachY &- p &* g.strideY, g.dilationY) < 0 { continue }
+    for q in windows.q {
+      if WindowsOverPixel.tap(windows.reachX &- q &* g.strideX, g.dilationX) < 0 { continue }
+      let share =
+        share > 0
+        ? share
+        : shareOfWindow(
+          g, countPadding: countPadding, top: p &* g.strideY &- g.padTop, left: q &* g.strideX &- g.padLeft)
+      let deltas = block.values(dy + (windows.image &+ p &* g.q &+ q) &* g.c)
+      for v in 0..<vectors { sum[v] = multiplyAdd(sum[v], deltas[v], Vector(repeating: share)) }
+    }
+  }
+  block.write(sum, dx, streams: streams)
+}
+
+/// 1 / what the sum of a window that meets the image is divided by. Not inlined: whoever calls it wouldn't be any more.
+@inline(never)
+private func shareOfWindow(_ g: PoolingGeometry, countPadding: Bool, top: Int, left: Int) -> Float {
+  let elements =
+    countPadding
+    ? paddedCount(g, top: top, left: left)
+    : tapsInside(g.r, top, g.dilationY, g.h).count &* tapsInside(g.s, left, g.dilationX, g.w).count
+  return 1 / Float(elements)
 }
 
 /// Elements of a window that lie in the padded image.

@@ -38,36 +38,45 @@ func forEachWindow(
   }
 }
 
-/// Sets the rows of dx to 0 and calls `body` for each pair of a window and an element of them that it sees, in scan
-/// order of the windows: with the window's position in dy, the element's in dx, the tap r * S + s that joins them, and
-/// the row and column of the window's first tap. A row of dx stays in the first cache meanwhile.
+/// The windows that may see one pixel of the image.
+struct WindowsOverPixel {
+  /// The image's first window in y.
+  var image: Int
+  /// The pixel's row and column in the padded image.
+  var reachY: Int, reachX: Int
+  /// Rows and columns of windows that reach so far; those with dilated taps may see past the pixel.
+  var p: Range<Int>, q: Range<Int>
+
+  /// The tap at a distance from the first; negative if there is none.
+  @inline(__always)
+  static func tap(_ distance: Int, _ dilation: Int) -> Int {
+    if dilation == 1 { return distance }
+    let tap = distance / dilation
+    return tap &* dilation == distance ? tap : -1
+  }
+}
+
+/// Calls `body` for each pixel of the rows of dx, with the windows that may see it and its position in dx.
 @inline(__always)
-func forEachSource(
-  _ g: PoolingGeometry, rows: Range<Int>, dx: UnsafeMutablePointer<Float>,
-  _ body: (_ output: Int, _ target: Int, _ tap: Int, _ top: Int, _ left: Int) -> Void
+func forEachPixel(
+  _ g: PoolingGeometry, rows: Range<Int>, _ body: (_ windows: WindowsOverPixel, _ target: Int) -> Void
 ) {
+  let spanX = (g.s &- 1) &* g.dilationX
   for row in rows {
     let (n, y) = (row / g.h, row % g.h)
-    let start = row &* g.w &* g.c
-    forEachVector(g.w &* g.c) { i, valid in store(.zero, dx + start + i, valid: valid) }
-
-    // Windows p whose rows p stride - pad + r dilation reach y.
-    let reach = y &+ g.padTop
-    let firstP = max(0, (reach &- (g.r &- 1) &* g.dilationY &+ g.strideY &- 1) / g.strideY)
-    let lastP = min(g.p &- 1, reach / g.strideY)
-    if firstP > lastP { continue }
-    for p in firstP...lastP {
-      let distance = reach &- p &* g.strideY
-      let r = distance / g.dilationY
-      if r &* g.dilationY != distance || r >= g.r { continue }
-      for q in 0..<g.q {
-        let left = q &* g.strideX &- g.padLeft
-        for s in tapsInside(g.s, left, g.dilationX, g.w) {
-          body(
-            ((n &* g.p &+ p) &* g.q &+ q) &* g.c, start &+ (left &+ s &* g.dilationX) &* g.c,
-            r &* g.s &+ s, y &- distance, left)
-        }
-      }
+    let reachY = y &+ g.padTop
+    // Windows p whose rows p stride + r dilation, 0 <= r < R, reach so far.
+    let firstP = max(0, (reachY &- (g.r &- 1) &* g.dilationY &+ g.strideY &- 1) / g.strideY)
+    let endP = min(g.p, reachY / g.strideY &+ 1)
+    var windows = WindowsOverPixel(
+      image: n &* g.p &* g.q, reachY: reachY, reachX: g.padLeft, p: firstP..<max(firstP, endP), q: 0..<0)
+    var (firstQ, endQ) = (0, 0)
+    for x in 0..<g.w {
+      windows.reachX = x &+ g.padLeft
+      while endQ < g.q && endQ &* g.strideX <= windows.reachX { endQ &+= 1 }
+      while firstQ < endQ && firstQ &* g.strideX &+ spanX < windows.reachX { firstQ &+= 1 }
+      windows.q = firstQ..<endQ
+      body(windows, (row &* g.w &+ x) &* g.c)
     }
   }
 }

@@ -1,19 +1,19 @@
 import CTesseraShims
 import TesseraKernelContract
 
-/// Depthwise convolution, and its backward-data pass, on ``DepthwiseTile``.
-struct DepthwiseConvolution: PlannedConvolution {
+/// Convolution of narrow groups, and its backward-data pass, on ``GroupedTile``.
+struct GroupedConvolution: PlannedConvolution {
   let name: String
-  private let tiles: DepthwiseTiles
+  private let tiles: GroupedTiles
   /// Whether the window is turned around.
   private let isRotated: Bool
   private let exceedsCaches: Bool
 
   init(_ pass: ConvolutionPass, _ g: ConvolutionGeometry, caches: CacheSizes) {
-    tiles = DepthwiseTiles(pass, g)
+    tiles = GroupedTiles(pass, g)
     isRotated = pass == .backwardData
     exceedsCaches = (g.xCount + g.yCount) * MemoryLayout<Float>.stride > caches.level3Bytes && g.c % lanes == 0
-    name = "conv2d.\(pass.rawValue).depthwise.f32.\(Kernels.instructionSet.name).\(tiles.name)"
+    name = "conv2d.\(pass.rawValue).\(tiles.name)"
   }
 
   var taskCount: Int { tiles.taskCount }
@@ -28,11 +28,23 @@ struct DepthwiseConvolution: PlannedConvolution {
     tasks: Range<Int>, weights: UnsafePointer<Float>, packed: UnsafeMutablePointer<Float>,
     scratch: UnsafeMutablePointer<Float>
   ) {
-    let taps = tiles.taps &* tiles.taps
+    let (taps, width) = (tiles.taps &* tiles.taps, tiles.width)
     for v in 0..<tiles.vectors {
+      let channel = tiles.firstChannel(v)
       for tap in 0..<taps {
-        let source = weights + (isRotated ? taps &- 1 &- tap : tap) &* tiles.channels
-        store(load(source + tiles.firstChannel(v)), packed + (v &* taps &+ tap) &* lanes)
+        let source = weights + (isRotated ? taps &- 1 &- tap : tap) &* width &* tiles.channels
+        for d in 0..<width {
+          let target = packed + ((v &* taps &+ tap) &* width &+ d) &* lanes
+          if isRotated {
+            // Input and output channels of a group change places.
+            for lane in 0..<lanes {
+              let (place, first) = ((channel &+ lane) % width, (channel &+ lane) / width &* width)
+              target[lane] = source[place &* tiles.channels &+ first &+ d]
+            }
+          } else {
+            store(load(source + (d &* tiles.channels &+ channel)), target)
+          }
+        }
       }
     }
   }
@@ -41,7 +53,7 @@ struct DepthwiseConvolution: PlannedConvolution {
     let pointers = tiles.pointers(in: scratch)
     let follows = operands.followsInMemory
     let streams = exceedsCaches && UInt(bitPattern: operands.output) % 64 == 0 && !follows
-    var task = DepthwiseTask(
+    var task = GroupedTask(
       pointers: pointers, weights: operands.packed, bias: operands.bias, channels: tiles.channels,
       epilogue: Epilogue(operands), streams: streams)
     for number in tasks {
@@ -53,7 +65,7 @@ struct DepthwiseConvolution: PlannedConvolution {
         if follows {
           for m in 0..<tile.rows { operands.askForRow(tile.output + m &* rowStep, count: count) }
         }
-        DepthwiseTileList.run(columns: tile.columns, taps: tiles.taps, stride: tiles.stride, task)
+        GroupedTileList.run(columns: tile.columns, taps: tiles.taps, stride: tiles.stride, width: tiles.width, task)
         if follows {
           for m in 0..<tile.rows { operands.finish(tile.output + m &* rowStep, count: count) }
         }

@@ -1,13 +1,17 @@
 import TesseraKernelContract
 
-/// How a depthwise convolution with a square window is cut into tiles and tasks, and where a tile's pixels are.
+/// How a convolution of narrow groups (one channel: depthwise) with a square window is cut into tiles and tasks, and where
+/// a tile's pixels are. Each group has `width` channels on either side.
 ///
-/// out[n,y,x,c] = sum over i, j of in[n, y stride - padTop + i, x stride - padLeft + j, c] w[c, i, j]
-struct DepthwiseTiles: Sendable {
+/// out[n,y,x,g width + k] =
+///   sum over i, j, 0 <= d < width of in[n, y stride - padTop + i, x stride - padLeft + j, g width + d] w[i, j, d, g width + k]
+struct GroupedTiles: Sendable {
   /// Rows of outputs of a tile.
   private static var rows: Int { 2 }
 
   let images: Int, channels: Int
+  /// Channels of a group.
+  let width: Int
   let inputHeight: Int, inputWidth: Int
   let outputHeight: Int, outputWidth: Int
   let taps: Int, stride: Int
@@ -16,25 +20,26 @@ struct DepthwiseTiles: Sendable {
   private let wideTiles: Int, narrowTiles: Int
   private let rowTilesPerTask: Int, imagesPerTask: Int
 
-  /// Square windows of 3, 5 or 7 with stride 1 or 2, and backward-data with stride 1: the same sum with the window turned
-  /// around.
+  /// Square windows with stride 1 or 2 in the sizes of ``GroupedTileList``, and backward-data with stride 1: the same sum
+  /// with the window turned around.
   static func serve(_ pass: ConvolutionPass, _ g: ConvolutionGeometry) -> Bool {
-    g.channelsPerGroup == 1 && g.filtersPerGroup == 1 && g.c >= lanes && g.r == g.s && g.strideY == g.strideX
-      && g.dilationY == 1 && g.dilationX == 1 && DepthwiseTileList.serves(taps: g.r, stride: g.strideX)
+    g.groups > 1 && g.channelsPerGroup == g.filtersPerGroup && g.c >= lanes && g.r == g.s && g.strideY == g.strideX
+      && g.dilationY == 1 && g.dilationX == 1
+      && GroupedTileList.serves(taps: g.r, stride: g.strideX, width: g.channelsPerGroup)
       && (pass != .backwardData || g.strideX == 1)
   }
 
   /// - Parameter mostTasks: where each task costs memory.
   init(_ pass: ConvolutionPass, _ g: ConvolutionGeometry, mostTasks: Int = .max) {
     let isBackward = pass == .backwardData
-    (images, channels, taps, stride) = (g.n, g.c, g.r, g.strideX)
+    (images, channels, width, taps, stride) = (g.n, g.c, g.channelsPerGroup, g.r, g.strideX)
     (inputHeight, inputWidth) = isBackward ? (g.p, g.q) : (g.h, g.w)
     (outputHeight, outputWidth) = isBackward ? (g.h, g.w) : (g.p, g.q)
     (padTop, padLeft) = isBackward ? (g.r - 1 - g.padTop, g.s - 1 - g.padLeft) : (g.padTop, g.padLeft)
     (wideTiles, narrowTiles) = Self.tiles(covering: outputWidth)
     let rowTiles = ceilingQuotient(outputHeight, Self.rows)
     // As for other convolutions (`Correlation.chooseBlocking`).
-    let flops = 2 * Double(images * outputHeight * outputWidth * taps * taps * channels)
+    let flops = 2 * Double(images * outputHeight * outputWidth * taps * taps * width * channels)
     let target = min(max(flops / 128, Double(lanes * 30_000)), Double(lanes * 400_000))
     let tasks = max(1, min(mostTasks, Int(flops / target)))
     let perTask = ceilingQuotient(images * rowTiles, tasks)
@@ -46,16 +51,20 @@ struct DepthwiseTiles: Sendable {
   private static func tiles(covering width: Int) -> (wide: Int, narrow: Int) {
     var best = (wide: 0, narrow: 0)
     var least = Int.max
-    for wide in 0...ceilingQuotient(width, DepthwiseTileList.wide) {
-      let narrow = ceilingQuotient(max(0, width - wide * DepthwiseTileList.wide), DepthwiseTileList.narrow)
-      let covered = wide * DepthwiseTileList.wide + narrow * DepthwiseTileList.narrow
+    for wide in 0...ceilingQuotient(width, GroupedTileList.wide) {
+      let narrow = ceilingQuotient(max(0, width - wide * GroupedTileList.wide), GroupedTileList.narrow)
+      let covered = wide * GroupedTileList.wide + narrow * GroupedTileList.narrow
       if covered <= least { (best, least) = ((wide, narrow), covered) }
     }
     return best
   }
 
-  /// The size of a tile, for kernels' names.
-  var name: String { "\(Self.rows)x\(wideTiles > 0 ? DepthwiseTileList.wide : DepthwiseTileList.narrow)" }
+  /// Kind, instruction set and tile, for kernels' names.
+  var name: String {
+    let kind = width == 1 ? "depthwise" : "grouped"
+    let columns = wideTiles > 0 ? GroupedTileList.wide : GroupedTileList.narrow
+    return "\(kind).f32.\(Kernels.instructionSet.name).\(Self.rows)x\(columns)"
+  }
 
   private var rowChunks: Int {
     ceilingQuotient(ceilingQuotient(outputHeight, Self.rows), rowTilesPerTask)
@@ -64,17 +73,19 @@ struct DepthwiseTiles: Sendable {
   /// Columns that the last tile covers beyond the row are computed too. A tile loads a row's vectors once for all outputs
   /// that meet them, about as many loads as multiply-adds at half their rate.
   var multiplyAddSteps: Double {
-    let columns = wideTiles * DepthwiseTileList.wide + narrowTiles * DepthwiseTileList.narrow
+    let columns = wideTiles * GroupedTileList.wide + narrowTiles * GroupedTileList.narrow
     return 2 * Double(images * ceilingQuotient(outputHeight, Self.rows) * Self.rows)
-      * Double(columns * taps * taps * vectors)
+      * Double(columns * planes * vectors)
   }
 
   // MARK: Weights
 
   /// Vectors of channels; the last one ends with the last channel.
   var vectors: Int { ceilingQuotient(channels, lanes) }
-  /// Floats of weights in the order of tiles, [vectors][taps][taps][lanes].
-  var packedCount: Int { vectors * taps * taps * lanes }
+  /// Weights of an output channel: vectors of weights of a vector of channels.
+  var planes: Int { taps * taps * width }
+  /// Floats of weights in the order of tiles, [vectors][taps][taps][width][lanes].
+  var packedCount: Int { vectors * planes * lanes }
 
   @inline(__always)
   func firstChannel(_ vector: Int) -> Int { min(vector &* lanes, channels &- lanes) }
@@ -86,19 +97,19 @@ struct DepthwiseTiles: Sendable {
   /// Floats that a table of so many pointers takes, in whole cache lines.
   private static func tableCount(_ pointers: Int) -> Int { ceilingQuotient(pointers, 8) * 16 }
   private var inputTableCount: Int {
-    Self.tableCount(inputRows * ((DepthwiseTileList.wide - 1) * stride + taps))
+    Self.tableCount(inputRows * ((GroupedTileList.wide - 1) * stride + taps))
   }
-  private var outputTableCount: Int { Self.tableCount(Self.rows * DepthwiseTileList.wide) }
+  private var outputTableCount: Int { Self.tableCount(Self.rows * GroupedTileList.wide) }
   private var pixelCount: Int { ceilingQuotient(channels, 16) * 16 }
 
   /// Both tables, a pixel of zeros, and one for what is written behind the edge.
   var scratchCount: Int { inputTableCount + outputTableCount + 2 * pixelCount }
 
   /// The tables in a worker's scratch memory, its pixel of zeros cleared.
-  func pointers(in scratch: UnsafeMutablePointer<Float>) -> DepthwisePointers {
+  func pointers(in scratch: UnsafeMutablePointer<Float>) -> GroupedPointers {
     let zeros = scratch + (inputTableCount &+ outputTableCount)
     for i in 0..<pixelCount { zeros[i] = 0 }
-    return DepthwisePointers(
+    return GroupedPointers(
       input: UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UnsafePointer<Float>.self),
       output: UnsafeMutableRawPointer(scratch + inputTableCount)
         .assumingMemoryBound(to: UnsafeMutablePointer<Float>.self),
@@ -110,7 +121,7 @@ struct DepthwiseTiles: Sendable {
   /// - Parameter behindEdge: where outputs behind the edge are.
   @inline(__always)
   func forEachTile(
-    ofTask task: Int, _ pointers: DepthwisePointers, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>,
+    ofTask task: Int, _ pointers: GroupedPointers, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>,
     behindEdge: UnsafeMutablePointer<Float>, _ body: (Tile) -> Void
   ) {
     let firstImage = task / rowChunks &* imagesPerTask
@@ -123,7 +134,7 @@ struct DepthwiseTiles: Sendable {
       while row < endRow {
         var column = 0
         for number in 0..<wideTiles &+ narrowTiles {
-          let columns = number < wideTiles ? DepthwiseTileList.wide : DepthwiseTileList.narrow
+          let columns = number < wideTiles ? GroupedTileList.wide : GroupedTileList.narrow
           let tile = Tile(
             columns: columns, rows: min(Self.rows, outputHeight &- row),
             columnsInside: min(columns, outputWidth &- column),
@@ -145,7 +156,7 @@ struct DepthwiseTiles: Sendable {
   }
 
   private func set(
-    _ pointers: DepthwisePointers, _ tile: Tile, input: UnsafePointer<Float>, row: Int, column: Int,
+    _ pointers: GroupedPointers, _ tile: Tile, input: UnsafePointer<Float>, row: Int, column: Int,
     _ behindEdge: UnsafeMutablePointer<Float>
   ) {
     let inputColumns = (tile.columns &- 1) &* stride &+ taps
@@ -168,9 +179,9 @@ struct DepthwiseTiles: Sendable {
   }
 }
 
-/// Where the pixels of a depthwise tile are: a pointer for each, so that pixels of the padding can be zeros, and outputs
+/// Where the pixels of a tile are: a pointer for each, so that pixels of the padding can be zeros, and outputs
 /// behind the image's edge what nobody reads.
-struct DepthwisePointers {
+struct GroupedPointers {
   /// To the first channel of each input pixel, [taps + stride][taps + (columns - 1) stride].
   let input: UnsafeMutablePointer<UnsafePointer<Float>>
   /// To the first channel of each output pixel, [2][columns].

@@ -1,0 +1,1 @@
+// Nothing to call: settings.c says what linking it does.

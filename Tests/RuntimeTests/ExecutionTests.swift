@@ -1,0 +1,264 @@
+import CAllocationCounter
+import CTesseraShims
+import Dispatch
+import Foundation
+import Synchronization
+import Tessera
+import Testing
+
+/// What a run does with threads. Nothing here looks at a clock.
+@Suite(.serialized) struct ExecutionTests {
+  private struct Failed: Error {}
+
+  /// x, passed through a function that a test watches.
+  private struct Watched: KernelOperation {
+    let tasks: Int
+    let body: @Sendable (Int) throws -> Void
+    var name: String { "watched" }
+
+    func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError) -> [TensorType] { [inputs[0]] }
+
+    func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+      let count = context.inputs[0].shape.count
+      let (tasks, body) = (tasks, body)
+      return NodeKernel(
+        name: "watched",
+        phases: [
+          .init(taskCount: tasks) { range, arguments in
+            for task in range { try body(task) }
+            if range.contains(0) {
+              let (x, y) = (arguments.input(0, as: Float.self), arguments.output(0, as: Float.self))
+              for index in 0..<count { y[index] = x[index] }
+            }
+          }
+        ])
+    }
+  }
+
+  private func session(
+    tasks: Int = 4, workers: Int = 2, binding: WorkerBinding = .automatic, executor: Executor? = nil,
+    _ body: @escaping @Sendable (Int) throws -> Void
+  ) throws -> Session {
+    var graph = Graph()
+    let x = try graph.addInput("x", TensorType([4]))
+    let first = try graph.add(Watched(tasks: tasks, body: body), [x], name: "first")[0]
+    try graph.addOutput("y", graph.add(Watched(tasks: tasks) { _ in }, [first], name: "second")[0])
+    return try Session(
+      Program(graph), store: ParameterStore(), workers: workers, binding: binding, executor: executor)
+  }
+
+  private func check(_ session: Session) throws {
+    let y = try session.run(["x": Tensor([1, 2, 3, 4] as [Float], shape: [4])])["y"]
+    #expect(try y?.elements(as: Float.self) == [1, 2, 3, 4])
+  }
+
+  /// Executors of every kind: none of the calls, one after the other here or on another thread, too many, at once.
+  @Test func anyExecutorFinishes() throws {
+    let other = DispatchQueue(label: "other")
+    let executors: [Executor] = [
+      { _, _ in },
+      { count, body in for index in 0..<count { body(index) } },
+      { count, body in other.sync { for index in 0..<count { body(index) } } },
+      { count, body in other.async { for index in 0..<count { body(index) } } },
+      { count, body in DispatchQueue.concurrentPerform(iterations: count) { body($0) } },
+      { count, body in DispatchQueue.concurrentPerform(iterations: 3 * count) { body($0) } },
+    ]
+    for executor in executors {
+      let session = try session(workers: 3, executor: executor) { _ in }
+      for _ in 0..<20 { try check(session) }
+      try session.withWorkers { for _ in 0..<20 { try check(session) } }
+      #expect(session.binding == .never)
+    }
+    other.sync {}
+  }
+
+  /// Both workers take part, each on a thread of its own: the first task waits for another one to begin.
+  @Test(.enabled(if: Machine.current.cores.count > 1, "one core"))
+  func twoWorkersReachTwoProcessors() throws {
+    let processors = Lock<Set<Int>>([])
+    let arrived = Atomic<Int>(0)
+    let session = try session(tasks: 2) { _ in
+      arrived.wrappingAdd(1, ordering: .sequentiallyConsistent)
+      for _ in 0..<10_000 where arrived.load(ordering: .sequentiallyConsistent) % 2 == 1 { usleep(100) }
+      processors.withLock { _ = $0.insert(Int(tessera_current_processor())) }
+    }
+    for _ in 0..<10 {
+      processors.withLock { $0 = [] }
+      try check(session)
+      #expect(processors.withLock { $0.count } == 2)
+    }
+    try session.withWorkers {
+      for _ in 0..<10 {
+        processors.withLock { $0 = [] }
+        try check(session)
+        #expect(processors.withLock { $0.count } == 2)
+      }
+    }
+  }
+
+  private static func mask() -> [UInt64] {
+    var words = [UInt64](repeating: 0, count: 64)
+    _ = words.withUnsafeMutableBufferPointer { tessera_get_thread_processors($0.baseAddress, $0.count) }
+    return words
+  }
+
+  /// Every way out puts back the mask and the floating-point state that the caller had; inside denormals are zero.
+  @Test func theCallersThreadIsAsItWas() throws {
+    let outside = tessera_get_float_state()
+    defer { tessera_set_float_state(outside) }
+    tessera_set_float_state(tessera_computing_float_state() == 0 ? 0 : outside | 0x6000)
+    let (mask, state) = (Self.mask(), tessera_get_float_state())
+    for binding in [WorkerBinding.automatic, .never, .always] {
+      for fails in [false, true] {
+        let session = try session(binding: binding) { _ in
+          let tiny = Float.leastNonzeroMagnitude * Float(getpid() > 0 ? 1 : 0)
+          if tessera_computing_float_state() != 0, tiny * 1 != 0 { throw Failed() }
+          if fails { throw Failed() }
+        }
+        func run() {
+          if fails {
+            #expect(throws: TesseraError.self) { try check(session) }
+          } else {
+            #expect(throws: Never.self) { try check(session) }
+          }
+          #expect(Self.mask() == mask && tessera_get_float_state() == state)
+        }
+        run()
+        session.withWorkers { for _ in 0..<3 { run() } }
+      }
+    }
+  }
+
+  /// A scope's body runs once, on the calling thread, whatever becomes of the team.
+  @Test func aScopeRunsOnItsCaller() throws {
+    let session = try session(workers: 5) { _ in }
+    let here = pthread_self()
+    for _ in 0..<200 {
+      var calls = 0
+      try session.withWorkers {
+        calls += 1
+        #expect(pthread_equal(pthread_self(), here) != 0)
+        try check(session)
+        try session.withWorkers { try check(session) }
+      }
+      #expect(calls == 1)
+    }
+    #expect(throws: Failed.self) { try session.withWorkers { throw Failed() } }
+  }
+
+  /// 1,000 runs, some in scopes, from nested concurrentPerform and from tasks: each ends.
+  @Test func nestedRunsAndScopesEnd() async throws {
+    let session = try session(workers: 4) { _ in }
+    let ended = Atomic<Int>(0)
+    let run: @Sendable (Int) -> Void = { index in
+      if index % 2 == 0 {
+        try? session.withWorkers { for _ in 0..<5 { try check(session) } }
+      } else {
+        for _ in 0..<5 { try? check(session) }
+      }
+      ended.wrappingAdd(5, ordering: .relaxed)
+    }
+    DispatchQueue.concurrentPerform(iterations: 10) { outer in
+      DispatchQueue.concurrentPerform(iterations: 20) { run(outer + $0) }
+    }
+    #expect(ended.load(ordering: .relaxed) == 1000)
+    await withTaskGroup { group in
+      for index in 0..<20 { group.addTask { run(index) } }
+    }
+    #expect(ended.load(ordering: .relaxed) == 1100)
+  }
+
+  /// A kernel that runs a session does so within its worker.
+  @Test func kernelsMayRunSessions() throws {
+    let inner = try session(workers: 3) { _ in }
+    let outer = try session { _ in try check(inner) }
+    for _ in 0..<20 { try check(outer) }
+    try outer.withWorkers { for _ in 0..<20 { try check(outer) } }
+  }
+
+  /// Called off before a run and in the middle of one: an error that names the node, and the next run is as ever.
+  @Test func runsCanBeCalledOff() throws {
+    let x = ["x": try Tensor([1, 2, 3, 4] as [Float], shape: [4])]
+    let cancellation = Cancellation()
+    let session = try session { _ in cancellation.cancel() }
+    let during = #expect(throws: TesseraError.self) { try session.run(x, cancellation: cancellation) }
+    #expect(during?.code == .cancelled && during?.location == "second")
+    let before = #expect(throws: TesseraError.self) { try session.run(x, cancellation: cancellation) }
+    #expect(before?.code == .cancelled && before?.location == "first")
+    let late = #expect(throws: TesseraError.self) { try session.run(x, deadline: .now) }
+    #expect(late?.code == .deadlineExceeded && late?.location == "first")
+    _ = try session.run(x, deadline: .now + .seconds(3600), cancellation: Cancellation())
+    try check(session)
+  }
+
+  /// What a kernel throws comes with its node's name; the next run is as ever.
+  @Test func kernelsMayThrow() throws {
+    let fails = Atomic<Bool>(true)
+    let session = try session { task in if task == 2, fails.load(ordering: .relaxed) { throw Failed() } }
+    for _ in 0..<20 {
+      let error = #expect(throws: TesseraError.self) { try check(session) }
+      #expect(error?.code == .kernelFailed && error?.location == "first" && error?.underlying is Failed)
+    }
+    fails.store(false, ordering: .relaxed)
+    try check(session)
+  }
+
+  /// A step that is called off leaves parameters as they were, one that writes already can't be.
+  @Test func theCommitIsNotCalledOff() throws {
+    let store = ParameterStore(seed: 1)
+    var graph = Graph()
+    let x = try graph.addInput("x", TensorType([4]))
+    let cancellation = Cancellation()
+    let w = try graph.addVariable(Variable(name: "w", type: TensorType([4]), initializer: .constant(1)))
+    let sum = try graph.apply(Add(), w, x, name: "sum")
+    let passed = try graph.add(Watched(tasks: 1) { _ in cancellation.cancel() }, [sum], name: "last")[0]
+    try graph.addUpdate(of: w, to: passed)
+    let session = try Session(Program(graph), store: store, workers: 2)
+    let input = ["x": try Tensor([1, 1, 1, 1] as [Float], shape: [4])]
+    // Called off while the last node before the commit runs.
+    _ = try session.run(input, cancellation: cancellation)
+    #expect(try store["w"]?.elements(as: Float.self) == [2, 2, 2, 2])
+    #expect(throws: TesseraError.self) { try session.run(input, cancellation: cancellation) }
+    #expect(try store["w"]?.elements(as: Float.self) == [2, 2, 2, 2])
+  }
+
+  /// In a scope runs with several workers don't allocate; outside one libdispatch does, once.
+  @Test(.enabled(if: isOptimized, "debug builds allocate"))
+  func sharedRunsDontAllocate() throws {
+    guard allocation_counter_is_active() == 1 else { return }
+    let session = try session { _ in }
+    let x: [Float] = [1, 2, 3, 4]
+    var y: [Float] = [0, 0, 0, 0]
+    func fewest() throws -> UInt64 {
+      // Other threads of the process may allocate meanwhile.
+      var fewest = UInt64.max
+      for _ in 0..<50 {
+        let before = allocation_counter_count()
+        try x.withUnsafeBytes { x in
+          try y.withUnsafeMutableBytes { y in
+            try session.run { (call) throws(TesseraError) in
+              try call.setInput("x", x)
+              try call.setOutput("y", y)
+            }
+          }
+        }
+        fewest = min(fewest, allocation_counter_count() - before)
+      }
+      return fewest
+    }
+    #expect(try fewest() <= 1)
+    #expect(try session.withWorkers { try fewest() } == 0)
+    #expect(y == x)
+  }
+
+  /// Work that doesn't pay for a thread takes none; what does takes all.
+  @Test func smallRunsTakeFewWorkers() throws {
+    func program(_ size: Int) throws -> Program {
+      try Program(Sequential { Dense(size, inputShape: [size], name: "dense") }.graph(batch: 64))
+    }
+    func workers(_ size: Int, isAwake: Bool) throws -> Int { try program(size).workers(atMost: 8, isAwake: isAwake) }
+    #expect(try workers(16, isAwake: false) == 1 && workers(16, isAwake: true) == 1)
+    #expect(try workers(256, isAwake: false) <= 2 && workers(256, isAwake: true) == 8)
+    #expect(try workers(2048, isAwake: false) == 8)
+  }
+}
