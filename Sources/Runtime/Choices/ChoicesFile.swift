@@ -167,9 +167,37 @@ private struct Contents: Decodable {
   let choices: [Choice]
 }
 
+/// A number whose error names its place. Foundation says of one that isn't whole, or doesn't fit, that the whole file isn't
+/// JSON, at times.
+@propertyWrapper private struct WholeNumber: Codable {
+  var wrappedValue: Int
+
+  init(wrappedValue: Int) { self.wrappedValue = wrappedValue }
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    do {
+      wrappedValue = try container.decode(Int.self)
+    } catch DecodingError.typeMismatch(let type, let context) {
+      throw DecodingError.typeMismatch(type, context)
+    } catch DecodingError.valueNotFound(let type, let context) {
+      throw DecodingError.valueNotFound(type, context)
+    } catch {
+      throw DecodingError.dataCorruptedError(in: container, debugDescription: "no whole number that fits")
+    }
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(wrappedValue)
+  }
+}
+
 /// Bytes a core may count on.
 private struct Caches: Codable {
-  let level1: Int, level2: Int, level3: Int
+  @WholeNumber var level1: Int
+  @WholeNumber var level2: Int
+  @WholeNumber var level3: Int
 
   init(_ caches: CacheSizes) {
     (level1, level2, level3) = (caches.level1Bytes, caches.level2Bytes, caches.level3Bytes)
@@ -179,9 +207,15 @@ private struct Caches: Codable {
 /// One line. Pads are top, left, bottom, right; other pairs are of rows and columns.
 private struct Choice: Codable {
   let pass: String, numerics: String, isa: String, algorithm: String
-  let n: Int, h: Int, w: Int, c: Int, k: Int, r: Int, s: Int
+  @WholeNumber var n: Int
+  @WholeNumber var h: Int
+  @WholeNumber var w: Int
+  @WholeNumber var c: Int
+  @WholeNumber var k: Int
+  @WholeNumber var r: Int
+  @WholeNumber var s: Int
   let stride: [Int], dilation: [Int], pad: [Int]
-  let groups: Int
+  @WholeNumber var groups: Int
 
   init(_ convolution: KernelChoices.Convolution, _ algorithm: ConvolutionAlgorithm) {
     let g = convolution.geometry
