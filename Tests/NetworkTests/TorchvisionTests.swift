@@ -135,7 +135,9 @@ func uniform(_ count: Int, stream: Int) -> [Double] {
     }
   }
 
-  @Test(arguments: isShort ? Array(fixtures.prefix(1)) : fixtures) func bitsDontDependOnTheWorkers(_ fixture: NetworkFixture) throws {
+  @Test(arguments: isShort ? Array(fixtures.prefix(1)) : fixtures) func bitsDontDependOnTheWorkers(
+    _ fixture: NetworkFixture
+  ) throws {
     let model = try fixture.model()
     let problem = try FixtureProblem(fixture, model, .float32)
     let training = try Program(
