@@ -82,18 +82,17 @@ import Testing
       for _ in 0..<10_000 where arrived.load(ordering: .sequentiallyConsistent) % 2 == 1 { usleep(100) }
       processors.withLock { _ = $0.insert(Int(tessera_current_processor())) }
     }
-    for _ in 0..<10 {
-      processors.withLock { $0 = [] }
-      try check(session)
-      #expect(processors.withLock { $0.count } == 2)
-    }
-    try session.withWorkers {
-      for _ in 0..<10 {
+    // Other tests may have leased the second core for a while.
+    func reachesTwo() throws -> Bool {
+      for _ in 0..<40 {
         processors.withLock { $0 = [] }
         try check(session)
-        #expect(processors.withLock { $0.count } == 2)
+        if processors.withLock({ $0.count }) == 2 { return true }
       }
+      return false
     }
+    let (alone, inScope) = (try reachesTwo(), try session.withWorkers { try reachesTwo() })
+    #expect(alone && inScope)
   }
 
   private static func mask() -> [UInt64] {
