@@ -28,10 +28,7 @@ extension Correlation {
     let passes = pixels > 2 * maximumRows ? ceilingQuotient(depth, fitting) : 1
     depthChunk = ceilingQuotient(depth, passes)
 
-    // About 50 microseconds a task at 32 operations a cycle and 16 lanes, less where that makes too few tasks, but
-    // hardly less than 5, which starting one has to be small against.
-    let target = min(
-      max(flops / 128, Double(lanes * 30_000)), Double(lanes * 400_000))
+    let target = taskFlops(flops)
     let pixelBlock = 2 * Double(taps) / Double(yPhases * xPhases) * Double(depth * width)
     let leastPixels = min(pixels / (yPhases * xPhases) + 1, 2 * maximumRows)
     let affordable = Int(target / (pixelBlock * Double(leastPixels)))
@@ -67,6 +64,10 @@ extension Correlation {
       : 1
   }
 }
+
+/// Operations of a task, of as many in all: about 50 microseconds at 32 operations a cycle and 16 lanes, less where that makes
+/// too few tasks, but hardly less than 5, which starting one has to be small against.
+func taskFlops(_ flops: Double) -> Double { min(max(flops / 128, Double(lanes * 30_000)), Double(lanes * 400_000)) }
 
 /// The smallest share that cuts `count` into as many parts as shares of `size` would.
 func evenShare(_ count: Int, at size: Int) -> Int {

@@ -97,7 +97,7 @@ struct DirectWeightGradient: PlannedWeightGradient {
     let width = vectors * lanes
     let blocks = ceilingQuotient(filters, width)
 
-    let target = min(max(g.flops / 128, Double(lanes * 30_000)), Double(lanes * 400_000))
+    let target = taskFlops(g.flops)
     let wanted = max(1, Int(g.flops / target))
     // Some 16 tiles of channels a task share what they read of dy.
     let tallest = isChannelwise ? 1 : TileList.maximumRows(vectors: vectors)

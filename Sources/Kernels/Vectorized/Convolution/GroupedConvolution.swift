@@ -12,7 +12,7 @@ struct GroupedConvolution: PlannedConvolution {
   init(_ pass: ConvolutionPass, _ g: ConvolutionGeometry, caches: CacheSizes) {
     tiles = GroupedTiles(pass, g)
     isRotated = pass == .backwardData
-    exceedsCaches = (g.xCount + g.yCount) * MemoryLayout<Float>.stride > caches.level3Bytes && g.c % lanes == 0
+    exceedsCaches = (g.xCount + g.yCount) * MemoryLayout<Float>.stride > caches.level3Bytes
     name = "conv2d.\(pass.rawValue).\(tiles.name)"
   }
 
@@ -52,7 +52,7 @@ struct GroupedConvolution: PlannedConvolution {
   func run(tasks: Range<Int>, _ operands: ConvolutionOperands, scratch: UnsafeMutablePointer<Float>) {
     let pointers = tiles.pointers(in: scratch)
     let follows = operands.followsInMemory
-    let streams = exceedsCaches && UInt(bitPattern: operands.output) % 64 == 0 && !follows
+    let streams = exceedsCaches && canStream(tiles.channels, operands.output) && !follows
     var task = GroupedTask(
       pointers: pointers, weights: operands.packed, bias: operands.bias, channels: tiles.channels,
       epilogue: Epilogue(operands), streams: streams)
@@ -65,7 +65,8 @@ struct GroupedConvolution: PlannedConvolution {
         if follows {
           for m in 0..<tile.rows { operands.askForRow(tile.output + m &* rowStep, count: count) }
         }
-        GroupedTileList.run(columns: tile.columns, taps: tiles.taps, stride: tiles.stride, width: tiles.width, task)
+        GroupedTileList.run(
+          GroupedSum.self, columns: tile.columns, taps: tiles.taps, stride: tiles.stride, width: tiles.width, task)
         if follows {
           for m in 0..<tile.rows { operands.finish(tile.output + m &* rowStep, count: count) }
         }

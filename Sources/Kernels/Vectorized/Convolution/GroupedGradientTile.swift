@@ -121,39 +121,12 @@ enum GroupedGradientTile<let columns: Int, let taps: Int, let stride: Int, let w
   }
 }
 
-/// The sizes in which ``GroupedGradientTile`` exists, those of ``GroupedTileList``.
-enum GroupedGradientTileList {
-  static func run(columns: Int, taps: Int, stride: Int, width: Int, _ task: GroupedGradientTask) {
-    switch (columns, taps, stride, width) {
-    case (7, 3, 1, 1) where lanes == 16: GroupedGradientTile<7, 3, 1, 1>.run(task)
-    case (7, 5, 1, 1) where lanes == 16: GroupedGradientTile<7, 5, 1, 1>.run(task)
-    case (7, 7, 1, 1) where lanes == 16: GroupedGradientTile<7, 7, 1, 1>.run(task)
-    case (7, 3, 2, 1) where lanes == 16: GroupedGradientTile<7, 3, 2, 1>.run(task)
-    case (7, 5, 2, 1) where lanes == 16: GroupedGradientTile<7, 5, 2, 1>.run(task)
-    case (7, 7, 2, 1) where lanes == 16: GroupedGradientTile<7, 7, 2, 1>.run(task)
-    case (4, 3, 1, 1): GroupedGradientTile<4, 3, 1, 1>.run(task)
-    case (4, 5, 1, 1): GroupedGradientTile<4, 5, 1, 1>.run(task)
-    case (4, 7, 1, 1): GroupedGradientTile<4, 7, 1, 1>.run(task)
-    case (4, 3, 2, 1): GroupedGradientTile<4, 3, 2, 1>.run(task)
-    case (4, 5, 2, 1): GroupedGradientTile<4, 5, 2, 1>.run(task)
-    case (4, 7, 2, 1): GroupedGradientTile<4, 7, 2, 1>.run(task)
-    case (3, 3, 1, 1) where lanes < 16: GroupedGradientTile<3, 3, 1, 1>.run(task)
-    case (3, 5, 1, 1) where lanes < 16: GroupedGradientTile<3, 5, 1, 1>.run(task)
-    case (3, 7, 1, 1) where lanes < 16: GroupedGradientTile<3, 7, 1, 1>.run(task)
-    case (3, 3, 2, 1) where lanes < 16: GroupedGradientTile<3, 3, 2, 1>.run(task)
-    case (3, 5, 2, 1) where lanes < 16: GroupedGradientTile<3, 5, 2, 1>.run(task)
-    case (3, 7, 2, 1) where lanes < 16: GroupedGradientTile<3, 7, 2, 1>.run(task)
-    case (7, 3, 1, 4) where lanes == 16: GroupedGradientTile<7, 3, 1, 4>.run(task)
-    case (7, 3, 1, 8) where lanes == 16: GroupedGradientTile<7, 3, 1, 8>.run(task)
-    case (7, 3, 2, 4) where lanes == 16: GroupedGradientTile<7, 3, 2, 4>.run(task)
-    case (7, 3, 2, 8) where lanes == 16: GroupedGradientTile<7, 3, 2, 8>.run(task)
-    case (4, 3, 1, 4) where lanes > 4: GroupedGradientTile<4, 3, 1, 4>.run(task)
-    case (4, 3, 1, 8) where lanes == 16: GroupedGradientTile<4, 3, 1, 8>.run(task)
-    case (4, 3, 2, 4) where lanes > 4: GroupedGradientTile<4, 3, 2, 4>.run(task)
-    case (4, 3, 2, 8) where lanes == 16: GroupedGradientTile<4, 3, 2, 8>.run(task)
-    case (3, 3, 1, 4) where lanes == 8: GroupedGradientTile<3, 3, 1, 4>.run(task)
-    case (3, 3, 2, 4) where lanes == 8: GroupedGradientTile<3, 3, 2, 4>.run(task)
-    default: preconditionFailure("a tile outside the list")
-    }
+/// ``GroupedGradientTile`` by its size.
+enum GroupedGradient: GroupedTileKernel {
+  @inline(__always)
+  static func run<let columns: Int, let taps: Int, let stride: Int, let width: Int>(
+    _ size: GroupedTileSize<columns, taps, stride, width>, _ task: GroupedGradientTask
+  ) {
+    GroupedGradientTile<columns, taps, stride, width>.run(task)
   }
 }

@@ -120,9 +120,18 @@ enum GroupedTile<let columns: Int, let taps: Int, let stride: Int, let width: In
     _ row: Row, _ task: GroupedTask, _ outputs: UnsafeMutablePointer<UnsafeMutablePointer<Float>>, _ channel: Int
   ) {
     for m in 0..<columns {
-      let y = task.epilogue.apply(row[unchecked: m])
-      if task.streams { stream(y, outputs[m] + channel) } else { store(y, outputs[m] + channel) }
+      write(task.epilogue.apply(row[unchecked: m]), outputs[m] + channel, valid: lanes, streams: task.streams)
     }
+  }
+}
+
+/// ``GroupedTile`` by its size.
+enum GroupedSum: GroupedTileKernel {
+  @inline(__always)
+  static func run<let columns: Int, let taps: Int, let stride: Int, let width: Int>(
+    _ size: GroupedTileSize<columns, taps, stride, width>, _ task: GroupedTask
+  ) {
+    GroupedTile<columns, taps, stride, width>.run(task)
   }
 }
 
@@ -132,50 +141,4 @@ func spread(_ pixel: Vector, _ d: Int, width: Int) -> Vector {
   if width == 1 { return pixel }
   let firsts = laneNumbers & IntVector(repeating: Int32(truncatingIfNeeded: -width))
   return permuted(pixel, firsts &+ IntVector(repeating: Int32(truncatingIfNeeded: d)))
-}
-
-/// The sizes in which ``GroupedTile`` exists.
-enum GroupedTileList {
-  /// The widths of tiles: 2 x 7 accumulators need 32 registers.
-  static var wide: Int { lanes == 16 ? 7 : 4 }
-  static var narrow: Int { lanes == 16 ? 4 : 3 }
-
-  static func serves(taps: Int, stride: Int, width: Int) -> Bool {
-    (1...2).contains(stride)
-      && (width == 1 ? [3, 5, 7].contains(taps) : [4, 8].contains(width) && width < lanes && taps == 3)
-  }
-
-  static func run(columns: Int, taps: Int, stride: Int, width: Int, _ task: GroupedTask) {
-    switch (columns, taps, stride, width) {
-    case (7, 3, 1, 1) where lanes == 16: GroupedTile<7, 3, 1, 1>.run(task)
-    case (7, 5, 1, 1) where lanes == 16: GroupedTile<7, 5, 1, 1>.run(task)
-    case (7, 7, 1, 1) where lanes == 16: GroupedTile<7, 7, 1, 1>.run(task)
-    case (7, 3, 2, 1) where lanes == 16: GroupedTile<7, 3, 2, 1>.run(task)
-    case (7, 5, 2, 1) where lanes == 16: GroupedTile<7, 5, 2, 1>.run(task)
-    case (7, 7, 2, 1) where lanes == 16: GroupedTile<7, 7, 2, 1>.run(task)
-    case (4, 3, 1, 1): GroupedTile<4, 3, 1, 1>.run(task)
-    case (4, 5, 1, 1): GroupedTile<4, 5, 1, 1>.run(task)
-    case (4, 7, 1, 1): GroupedTile<4, 7, 1, 1>.run(task)
-    case (4, 3, 2, 1): GroupedTile<4, 3, 2, 1>.run(task)
-    case (4, 5, 2, 1): GroupedTile<4, 5, 2, 1>.run(task)
-    case (4, 7, 2, 1): GroupedTile<4, 7, 2, 1>.run(task)
-    case (3, 3, 1, 1) where lanes < 16: GroupedTile<3, 3, 1, 1>.run(task)
-    case (3, 5, 1, 1) where lanes < 16: GroupedTile<3, 5, 1, 1>.run(task)
-    case (3, 7, 1, 1) where lanes < 16: GroupedTile<3, 7, 1, 1>.run(task)
-    case (3, 3, 2, 1) where lanes < 16: GroupedTile<3, 3, 2, 1>.run(task)
-    case (3, 5, 2, 1) where lanes < 16: GroupedTile<3, 5, 2, 1>.run(task)
-    case (3, 7, 2, 1) where lanes < 16: GroupedTile<3, 7, 2, 1>.run(task)
-    case (7, 3, 1, 4) where lanes == 16: GroupedTile<7, 3, 1, 4>.run(task)
-    case (7, 3, 1, 8) where lanes == 16: GroupedTile<7, 3, 1, 8>.run(task)
-    case (7, 3, 2, 4) where lanes == 16: GroupedTile<7, 3, 2, 4>.run(task)
-    case (7, 3, 2, 8) where lanes == 16: GroupedTile<7, 3, 2, 8>.run(task)
-    case (4, 3, 1, 4) where lanes > 4: GroupedTile<4, 3, 1, 4>.run(task)
-    case (4, 3, 1, 8) where lanes == 16: GroupedTile<4, 3, 1, 8>.run(task)
-    case (4, 3, 2, 4) where lanes > 4: GroupedTile<4, 3, 2, 4>.run(task)
-    case (4, 3, 2, 8) where lanes == 16: GroupedTile<4, 3, 2, 8>.run(task)
-    case (3, 3, 1, 4) where lanes == 8: GroupedTile<3, 3, 1, 4>.run(task)
-    case (3, 3, 2, 4) where lanes == 8: GroupedTile<3, 3, 2, 4>.run(task)
-    default: preconditionFailure("a tile outside the list")
-    }
-  }
 }

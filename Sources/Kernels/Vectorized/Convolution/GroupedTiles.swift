@@ -38,10 +38,8 @@ struct GroupedTiles: Sendable {
     (padTop, padLeft) = isBackward ? (g.r - 1 - g.padTop, g.s - 1 - g.padLeft) : (g.padTop, g.padLeft)
     (wideTiles, narrowTiles) = Self.tiles(covering: outputWidth)
     let rowTiles = ceilingQuotient(outputHeight, Self.rows)
-    // As for other convolutions (`Correlation.chooseBlocking`).
     let flops = 2 * Double(images * outputHeight * outputWidth * taps * taps * width * channels)
-    let target = min(max(flops / 128, Double(lanes * 30_000)), Double(lanes * 400_000))
-    let tasks = max(1, min(mostTasks, Int(flops / target)))
+    let tasks = max(1, min(mostTasks, Int(flops / taskFlops(flops))))
     let perTask = ceilingQuotient(images * rowTiles, tasks)
     rowTilesPerTask = evenShare(rowTiles, at: perTask)
     imagesPerTask = rowTilesPerTask >= rowTiles ? evenShare(images, at: perTask / max(1, rowTiles)) : 1
@@ -108,7 +106,7 @@ struct GroupedTiles: Sendable {
   /// The tables in a worker's scratch memory, its pixel of zeros cleared.
   func pointers(in scratch: UnsafeMutablePointer<Float>) -> GroupedPointers {
     let zeros = scratch + (inputTableCount &+ outputTableCount)
-    for i in 0..<pixelCount { zeros[i] = 0 }
+    zeros.update(repeating: 0, count: pixelCount)
     return GroupedPointers(
       input: UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UnsafePointer<Float>.self),
       output: UnsafeMutableRawPointer(scratch + inputTableCount)

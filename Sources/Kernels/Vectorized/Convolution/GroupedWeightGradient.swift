@@ -27,7 +27,7 @@ struct GroupedWeightGradient: PlannedWeightGradient {
     let pointers = tiles.pointers(in: scratch)
     for number in tasks {
       let sums = partials + number &* tiles.packedCount
-      for i in 0..<tiles.packedCount { sums[i] = 0 }
+      sums.update(repeating: 0, count: tiles.packedCount)
       var task = GroupedGradientTask(pointers: pointers, sums: sums, channels: tiles.channels)
       // The tiles only read what they call output.
       tiles.forEachTile(
@@ -35,8 +35,8 @@ struct GroupedWeightGradient: PlannedWeightGradient {
         behindEdge: UnsafeMutablePointer(mutating: pointers.zeros)
       ) { tile in
         task.rows = tile.rows
-        GroupedGradientTileList.run(
-          columns: tile.columns, taps: tiles.taps, stride: tiles.stride, width: tiles.width, task)
+        GroupedTileList.run(
+          GroupedGradient.self, columns: tile.columns, taps: tiles.taps, stride: tiles.stride, width: tiles.width, task)
       }
     }
   }

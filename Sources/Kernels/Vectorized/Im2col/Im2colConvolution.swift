@@ -46,7 +46,7 @@ struct Im2colConvolution: PlannedConvolution {
     // As long as a task of the direct algorithm. Windows: at least two rows of tiles, and at most what the room holds of
     // short patches; of long ones eight tiles share each step's weights.
     let tallest = TileList.maximumRows(vectors: vectors)
-    let target = min(max(flops / 128, Double(lanes * 30_000)), Double(lanes * 400_000))
+    let target = taskFlops(flops)
     let windowFlops = 2 * Double(patches.depth * packing.width)
     let most = max(8 * tallest, min(Patches.room / patches.depth, patches.windowsTogether))
     windowsPerTask = evenShare(rows, at: min(most, max(2 * tallest, Int(target / windowFlops))))

@@ -34,7 +34,7 @@ struct Im2colWeightGradient: PlannedWeightGradient {
     windowsPerStrip = evenShare(patches.count, at: 96)
     let strips = ceilingQuotient(patches.count, windowsPerStrip)
     // As long as a task of the direct algorithm, as far as the bound of the partials lets it.
-    let target = min(max(g.flops / 128, Double(lanes * 30_000)), Double(lanes * 400_000))
+    let target = taskFlops(g.flops)
     let others =
       g.groups * ceilingQuotient(g.filtersPerGroup, vectors * lanes) * ceilingQuotient(patches.depth, elementsPerTask)
     let together = g.groups > 1 ? ceilingQuotient(patches.count, patches.windowsTogether) : 1
