@@ -12,6 +12,16 @@ struct ChannelBlock<let vectors: Int> {
   /// Floats from a row to the one that is asked for while it passes; 0: none is.
   var ahead = 0
 
+  /// A block of whole vectors. The first of several asks for rows some 4 KiB ahead.
+  @inline(__always)
+  init(wholeFrom channel: Int, of channels: Int) {
+    let isFirstOfMany = channel == 0 && channels > vectors &* lanes
+    (self.channel, valid, ahead) = (channel, lanes, isFirstOfMany ? max(1, 1024 / channels) &* channels : 0)
+  }
+
+  @inline(__always)
+  init(channel: Int, valid: Int) { (self.channel, self.valid) = (channel, valid) }
+
   @inline(__always)
   static var zero: Values { Values(repeating: .zero) }
 
@@ -76,8 +86,7 @@ func forEachChannelBlock(
 ) {
   var c = 0
   while c &+ 4 &* lanes <= channels {
-    let isFirstOfMany = c == 0 && channels > 4 &* lanes
-    four(ChannelBlock(channel: c, valid: lanes, ahead: isFirstOfMany ? max(1, 1024 / channels) &* channels : 0))
+    four(ChannelBlock(wholeFrom: c, of: channels))
     c &+= 4 &* lanes
   }
   while c < channels {

@@ -15,9 +15,7 @@ extension Kernels {
       let share = Vector(repeating: 1 / Float(max(count, 1)))
       var c = 0
       while c &+ 4 &* lanes <= g.c {
-        let isFirstOfMany = c == 0 && g.c > 4 &* lanes
-        let block = ChannelBlock<4>(
-          channel: c, valid: lanes, ahead: isFirstOfMany ? max(1, 1024 / g.c) &* g.c : 0)
+        let block = ChannelBlock<4>(wholeFrom: c, of: g.c)
         average(block, g, x, image, top, left, r, s, share, y + output, streams)
         c &+= 4 &* lanes
       }
