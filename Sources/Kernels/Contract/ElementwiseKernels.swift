@@ -11,6 +11,12 @@ public protocol ElementwiseKernels {
     _ activation: Activation, count: Int, dy: UnsafePointer<Float>, y: UnsafePointer<Float>,
     dz: UnsafeMutablePointer<Float>, streams: Bool)
 
+  /// What follows a sum that is still in a cache: y = activation(y + addend), or, with values of the activation,
+  /// y = (y + addend) activation'(activated).
+  static func finish(
+    count: Int, y: UnsafeMutablePointer<Float>, addend: UnsafePointer<Float>?, activation: Activation,
+    activated: UnsafePointer<Float>?)
+
   /// y = a + b
   static func add(
     count: Int, a: UnsafePointer<Float>, b: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>, streams: Bool)

@@ -95,13 +95,9 @@ struct EpilogueOperands: Sendable {
   }
 
   private func finish(_ elements: Range<Int>, _ arguments: KernelArguments) {
-    let (first, count) = (elements.lowerBound, elements.count)
-    let y = arguments.y(0) + first
-    if let addend = addend(arguments) { kernels.add(count: count, a: y, b: addend + first, y: y, streams: false) }
-    if let activated = activated(arguments) {
-      kernels.activateBackward(activation, count: count, dy: y, y: activated + first, dz: y, streams: false)
-    } else {
-      kernels.activate(activation, count: count, x: y, y: y, streams: false)
-    }
+    let first = elements.lowerBound
+    kernels.finish(
+      count: elements.count, y: arguments.y(0) + first, addend: addend(arguments).map { $0 + first },
+      activation: activation, activated: activated(arguments).map { $0 + first })
   }
 }

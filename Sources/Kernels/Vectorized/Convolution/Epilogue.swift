@@ -44,28 +44,12 @@ extension ConvolutionOperands {
     if let activated { askForLines(activated + (out - output), count: count) }
   }
 
-  /// out = activation(out + addend), or (out + addend) activation'(activated), for a row of the output.
+  /// Finishes a row of the output that was just stored.
   func finish(_ out: UnsafeMutablePointer<Float>, count: Int) {
     let offset = out - output
-    switch (addend, activation, activated) {
-    case (let addend?, .relu, nil):
-      @inline(__always)
-      func relu(_ z: Vector, _ addend: Vector) -> Vector { atLeast(.zero, z + addend) }
-      map(count: count, out, addend + offset, to: out, streams: false, relu)
-    case (let addend?, .relu, let y?):
-      let (addend, y) = (addend + offset, y + offset)
-      forEachVector(count) { i, valid in
-        let sum = load(out + i, valid: valid) + load(addend + i, valid: valid)
-        store(sum.replacing(with: 0, where: load(y + i, valid: valid) .<= Vector.zero), out + i, valid: valid)
-      }
-    default:
-      if let addend { Kernels.add(count: count, a: out, b: addend + offset, y: out, streams: false) }
-      if let activated {
-        Kernels.activateBackward(activation, count: count, dy: out, y: activated + offset, dz: out, streams: false)
-      } else {
-        Kernels.activate(activation, count: count, x: out, y: out, streams: false)
-      }
-    }
+    Kernels.finish(
+      count: count, y: out, addend: addend.map { $0 + offset }, activation: activation,
+      activated: activated.map { $0 + offset })
   }
 }
 
