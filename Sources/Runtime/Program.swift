@@ -66,14 +66,14 @@ public struct Program: Sendable {
         .unsupported, at: "instruction set", expected: "one that this processor has",
         found: instructionSet.name)
     }
-    let selection = AlgorithmSelection(options, caches: machine.caches)
+    var selection = AlgorithmSelection(options, caches: machine.caches)
     caches = selection.caches
     var simplified = try Simplification.run(graph)
     if options.usesReferenceKernels {
       convolutions = []
     } else {
       if options.fusesNodes { simplified = try FoldNormalizations().run(simplified) }
-      convolutions = try selection.convolutions(of: simplified, kernels)
+      convolutions = try selection.decide(for: simplified, kernels)
       simplified = try SelectKernels(kernels: kernels, selection: selection).run(simplified)
       if options.fusesNodes { simplified = try FuseEpilogues().run(simplified) }
     }

@@ -8,6 +8,8 @@ package struct AlgorithmSelection: Sendable {
   private let numerics: Numerics
   private let algorithm: ConvolutionAlgorithm?
   private let choices: KernelChoices?
+  /// Of a graph's convolutions: the cost model is asked once for each.
+  private var decided: [KernelChoices.Convolution: ConvolutionAlgorithm] = [:]
 
   init(_ options: Program.Options, caches: CacheSizes) {
     self.caches = options.choices?.caches ?? caches
@@ -19,8 +21,10 @@ package struct AlgorithmSelection: Sendable {
   func settings(
     _ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, _ kernels: any KernelSet.Type, at location: String
   ) throws(TesseraError) -> ConvolutionSettings {
-    let convolution = KernelChoices.Convolution(
-      pass: pass, geometry: geometry, numerics: numerics, instructionSet: kernels.instructionSet)
+    let convolution = convolution(pass, geometry, kernels)
+    if let algorithm = decided[convolution] {
+      return ConvolutionSettings(caches: caches, numerics: numerics, algorithm: algorithm)
+    }
     var settings = ConvolutionSettings(
       caches: caches, numerics: numerics, algorithm: algorithm ?? choices?[convolution])
     if let named = settings.algorithm {
@@ -35,22 +39,25 @@ package struct AlgorithmSelection: Sendable {
     return settings
   }
 
-  /// What is chosen for the convolutions in float32 of a graph.
-  func convolutions(of graph: Graph, _ kernels: any KernelSet.Type) throws(TesseraError) -> [ChosenConvolution] {
+  private func convolution(
+    _ pass: ConvolutionPass, _ geometry: ConvolutionGeometry, _ kernels: any KernelSet.Type
+  ) -> KernelChoices.Convolution {
+    KernelChoices.Convolution(
+      pass: pass, geometry: geometry, numerics: numerics, instructionSet: kernels.instructionSet)
+  }
+
+  /// Decides for the convolutions in float32 of a graph, and says what was chosen.
+  mutating func decide(for graph: Graph, _ kernels: any KernelSet.Type) throws(TesseraError) -> [ChosenConvolution] {
     var result: [ChosenConvolution] = []
     for node in graph.nodes {
       let inputs = node.inputs.map { graph.type(of: $0) }
       let output = graph.type(of: node.outputs[0])
       guard output.element == .float32, let (pass, geometry) = Self.convolution(node.operation, inputs, output)
       else { continue }
-      let settings = try settings(pass, geometry, kernels, at: node.name)
-      guard let algorithm = settings.algorithm else { continue }
-      result.append(
-        ChosenConvolution(
-          node: node.name,
-          convolution: KernelChoices.Convolution(
-            pass: pass, geometry: geometry, numerics: numerics, instructionSet: kernels.instructionSet),
-          algorithm: algorithm))
+      guard let algorithm = try settings(pass, geometry, kernels, at: node.name).algorithm else { continue }
+      let convolution = convolution(pass, geometry, kernels)
+      decided[convolution] = algorithm
+      result.append(ChosenConvolution(node: node.name, convolution: convolution, algorithm: algorithm))
     }
     return result
   }
