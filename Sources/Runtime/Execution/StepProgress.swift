@@ -98,8 +98,7 @@ final class StepProgress: @unchecked Sendable {
 
   @inline(__always)
   private func range(_ step: Int, _ share: Int) -> Range<Int> {
-    let count = taskCounts[step]
-    return count * share / workers..<count * (share + 1) / workers
+    TaskWalk.positions(taskCounts[step], of: share..<share + 1, workers)
   }
 
   @inline(__always)

@@ -37,12 +37,18 @@ package struct TaskWalk: Hashable, Sendable {
 
   /// The positions in the walk that one of so many workers gets: as many as any other, or one more.
   package func share(_ worker: Int, of workers: Int) -> Range<Int> {
-    Self.cut(taskCount, at: worker, of: workers)..<Self.cut(taskCount, at: worker + 1, of: workers)
+    Self.positions(taskCount, of: worker..<worker + 1, workers)
   }
 
   /// What neighbouring workers get together.
   package func positions(of some: Range<Int>, _ workers: Int) -> Range<Int> {
-    Self.cut(taskCount, at: some.lowerBound, of: workers)..<Self.cut(taskCount, at: some.upperBound, of: workers)
+    Self.positions(taskCount, of: some, workers)
+  }
+
+  /// The same from the walk's number of tasks, for those who hold it elsewhere.
+  @inline(__always)
+  static func positions(_ taskCount: Int, of some: Range<Int>, _ workers: Int) -> Range<Int> {
+    cut(taskCount, at: some.lowerBound, of: workers)..<cut(taskCount, at: some.upperBound, of: workers)
   }
 
   /// The task at a position of the walk.
@@ -104,5 +110,6 @@ package struct TaskWalk: Hashable, Sendable {
     return extent
   }
 
+  @inline(__always)
   private static func cut(_ count: Int, at worker: Int, of workers: Int) -> Int { count * worker / workers }
 }
