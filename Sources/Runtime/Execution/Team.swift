@@ -182,7 +182,6 @@ final class Team: @unchecked Sendable {
       return current.run != last && worker < current.workers || hasEnded.load(ordering: .sequentiallyConsistent)
     }
     let end = DispatchTime.now().uptimeNanoseconds + Self.spinNanoseconds
-    // The clock is read in every turn: pauses close together make a virtual machine give the processor away.
     repeat {
       if isWanted() { return }
       tessera_pause()

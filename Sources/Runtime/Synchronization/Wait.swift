@@ -17,7 +17,6 @@ struct Wait {
 
   @inline(__always)
   mutating func pause() {
-    // The clock is read in every turn: pauses close together make a virtual machine give the processor away.
     if yields == 0, DispatchTime.now().uptimeNanoseconds - start < Self.spinNanoseconds { return tessera_pause() }
     yields += 1
     if yields < Self.yields { sched_yield() } else { usleep(50) }
