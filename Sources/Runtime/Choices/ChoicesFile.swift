@@ -86,17 +86,10 @@ extension KernelChoices {
     if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
       throw failure("a file", "something else by that name")
     }
-    let temporary = "\(path).\(getpid()).tmp"
     do {
-      try Data(json.utf8).write(to: URL(fileURLWithPath: temporary))
+      try Data(json.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {
-      unlink(temporary)
       throw failure("a place that can be written to", "none")
-    }
-    guard rename(temporary, path) == 0 else {
-      let reason = String(cString: strerror(errno))
-      unlink(temporary)
-      throw failure("a place that can be written to", reason)
     }
   }
 
@@ -158,7 +151,7 @@ extension TesseraError {
 // MARK: What the file holds
 
 private struct Header: Decodable {
-  let schema: Int
+  @WholeNumber var schema: Int
 }
 
 private struct Contents: Decodable {
@@ -214,7 +207,7 @@ private struct Choice: Codable {
   @WholeNumber var k: Int
   @WholeNumber var r: Int
   @WholeNumber var s: Int
-  let stride: [Int], dilation: [Int], pad: [Int]
+  let stride: [WholeNumber], dilation: [WholeNumber], pad: [WholeNumber]
   @WholeNumber var groups: Int
 
   init(_ convolution: KernelChoices.Convolution, _ algorithm: ConvolutionAlgorithm) {
@@ -222,8 +215,9 @@ private struct Choice: Codable {
     (pass, numerics) = (convolution.pass.rawValue, convolution.numerics.rawValue)
     (isa, self.algorithm) = (convolution.instructionSet.name, algorithm.rawValue)
     (n, h, w, c, k, r, s, groups) = (g.n, g.h, g.w, g.c, g.k, g.r, g.s, g.groups)
-    (stride, dilation) = ([g.strideY, g.strideX], [g.dilationY, g.dilationX])
-    pad = [g.padTop, g.padLeft, g.padBottom, g.padRight]
+    stride = [g.strideY, g.strideX].map(WholeNumber.init(wrappedValue:))
+    dilation = [g.dilationY, g.dilationX].map(WholeNumber.init(wrappedValue:))
+    pad = [g.padTop, g.padLeft, g.padBottom, g.padRight].map(WholeNumber.init(wrappedValue:))
   }
 
   func checked(at place: String) throws -> (KernelChoices.Convolution, ConvolutionAlgorithm) {
@@ -260,11 +254,11 @@ private struct Choice: Codable {
 
   /// Sizes as a graph would take them.
   private func geometry(at place: String) throws -> ConvolutionGeometry {
-    func numbers(_ values: [Int], _ count: Int, _ name: String) throws -> [Int] {
+    func numbers(_ values: [WholeNumber], _ count: Int, _ name: String) throws -> [Int] {
       guard values.count == count else {
         throw Mistake("\(place).\(name)", expected: "\(count) numbers", found: "\(values.count)")
       }
-      return values
+      return values.map(\.wrappedValue)
     }
     let stride = try numbers(stride, 2, "stride")
     let dilation = try numbers(dilation, 2, "dilation")
