@@ -6,6 +6,14 @@ public enum MemoryLevel: String, CaseIterable, Sendable {
   case level2 = "L2"
   case level3 = "L3"
   case memory
+
+  /// The nearest of which a worker's bytes fill at most three quarters; for more, memory.
+  /// - Parameter level3Share: what the worker has of the last cache.
+  init(holding bytes: Int, _ caches: CacheSizes, level3Share: Int) {
+    func fit(_ cache: Int) -> Bool { bytes <= cache * 3 / 4 }
+    self =
+      fit(caches.level1Bytes) ? .level1 : fit(caches.level2Bytes) ? .level2 : fit(level3Share) ? .level3 : .memory
+  }
 }
 
 /// How fast a number of workers can move data at best, level by level: what operators that no arithmetic holds up are
@@ -25,14 +33,11 @@ public struct BandwidthMeasurement: Sendable {
 
   /// The level of which `bytes`, spread over all workers, fill at most three quarters; for more, memory.
   public static func level(ofBytes bytes: Int, workers: Int) -> MemoryLevel {
-    let caches = Machine.current.caches
-    let perWorker = bytes / workers
-    if perWorker <= caches.level1Bytes * 3 / 4 { return .level1 }
-    if perWorker <= caches.level2Bytes * 3 / 4 { return .level2 }
-    return perWorker <= level3Share(workers) * 3 / 4 ? .level3 : .memory
+    MemoryLevel(holding: bytes / workers, Machine.current.caches, level3Share: level3Share(workers))
   }
 
-  /// 10^9 bytes a second, all workers together. A write counts as one transfer, even where the line is read first.
+  /// 10^9 bytes a second, all workers together; 0 where there is no memory for the operands. A write counts as one
+  /// transfer, even where the line is read first.
   ///
   /// All operands together fill half of the level that they are to lie in; in memory they are four times as large as the
   /// last cache, so that little of it is still there in the next run.
@@ -49,9 +54,9 @@ public struct BandwidthMeasurement: Sendable {
     // Whole lines, and one more from operand to operand: at distances of a power of two they would share cache sets.
     let count = max(16, footprint / operands / MemoryLayout<Float>.stride / 16 * 16)
     let stride = count + 32
-    let memory = (0..<workers).map { _ in
-      AlignedMemory(byteCount: operands * stride * MemoryLayout<Float>.stride)
-    }
+    let byteCount = operands * stride * MemoryLayout<Float>.stride
+    guard let memory = try? (0..<workers).map({ _ in try AlignedMemory(allocating: byteCount, for: "operands") })
+    else { return 0 }
     let bytes = Double(operands * count * MemoryLayout<Float>.stride)
     // Long runs make small what it costs to start the workers.
     let repetitions = max(1, Int(64e6 / bytes))

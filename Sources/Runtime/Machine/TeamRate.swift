@@ -2,12 +2,15 @@ import Dispatch
 
 /// How much a team of bound workers gets done in a time.
 enum TeamRate {
-  /// The best rate of several runs, in 10^9 a second of what `body` returns the amount of.
+  /// The best rate of several runs, in 10^9 a second of what `body` returns the amount of; 0 where there is no memory
+  /// for the amounts.
   static func best(
     workers: Int, runs: Int,
     _ body: @escaping @Sendable (_ worker: Int, _ sink: UnsafeMutablePointer<Float>) -> Double
   ) -> Double {
-    let amounts = AlignedMemory(byteCount: workers * AlignedMemory.alignment)
+    guard let amounts = try? AlignedMemory(allocating: workers * AlignedMemory.alignment, for: "rates") else {
+      return 0
+    }
     var best = 0.0
     for _ in 0..<runs {
       let seconds = seconds {

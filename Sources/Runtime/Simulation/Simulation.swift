@@ -137,14 +137,9 @@ private struct Traffic {
         for (operand, value) in step.operands.enumerated() where value.byteCount > 0 {
           if let last = lastTouched[value.location] {
             // A worker meets its own part of every tensor again.
-            let distance = touched - last
-            if distance / places.count <= caches.level2Bytes * 3 / 4 {
-              levels[index][operand] = .level2
-            } else if distance / places.count * max(1, workersPerCache) <= caches.level3Bytes * 3 / 4 {
-              levels[index][operand] = .level3
-            } else {
-              levels[index][operand] = .memory
-            }
+            levels[index][operand] = MemoryLevel(
+              holding: (touched - last) / places.count, caches,
+              level3Share: caches.level3Bytes / max(1, workersPerCache))
           }
           lastTouched[value.location] = touched
         }
