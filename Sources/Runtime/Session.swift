@@ -127,7 +127,7 @@ public final class Session: Sendable {
     try run(isProfiled: false, bind) { _ in }
   }
 
-  /// The same, with the time of each step taken: some 50 ns a step more.
+  /// The same, one step after the other and with the time of each taken: some 50 ns a step more.
   public func profile(_ bind: (borrowing RunBindings) throws(TesseraError) -> Void)
     throws(TesseraError) -> RunProfile
   {

@@ -44,7 +44,7 @@ final class RunContext: TeamWork, @unchecked Sendable {
     plan = session.program.plan
     team = Team(workerCount: session.workers)
     self.session = session
-    progress = StepProgress(session.partition)
+    progress = StepProgress(session.partition, plan.order)
     arena = try AlignedMemory(allocating: plan.arenaByteCount, for: "temporary values")
     scratchStride = MemoryPlan.aligned(plan.scratchByteCount)
     scratch = try AlignedMemory(allocating: scratchStride * session.workers, for: "scratch")
@@ -140,36 +140,51 @@ final class RunContext: TeamWork, @unchecked Sendable {
   }
 
   private func walk(as worker: Int, on processor: Int?, _ binding: inout ThreadBinding?) {
+    // Times of steps side by side couldn't be told apart.
+    var frontier = StepFrontier(isSerial: startedAt != nil)
     var hasFoundWork = false
-    let ownScratch = UnsafeMutableRawBufferPointer(
-      start: scratch.base + worker * scratchStride, count: plan.scratchByteCount)
-    for step in plan.steps.indices where !progress.isFinished(step) {
-      var finished = 0
-      var share = worker
-      for _ in 0..<progress.workers {
-        while let task = progress.claim(step, share: share) {
+    while frontier.first < progress.stepCount {
+      if let step = frontier.nextStep(progress) {
+        guard runTasks(of: step, as: worker, on: processor, &hasFoundWork, &binding) else { return }
+        frontier.leave(step)
+        _ = frontier.look(progress)
+      } else if !frontier.look(progress) {
+        var wait = Wait()
+        repeat {
           if hasFailed.load(ordering: .relaxed) { return }
-          if !hasFoundWork {
-            hasFoundWork = true
-            if let processor, session.binds(onto: processor) { binding = ThreadBinding(toProcessor: processor) }
-          }
-          // While this task isn't done, the commit hasn't begun.
-          if finished == 0, isStopped(before: step) { return }
-          guard perform(step, task, ownScratch) else { return }
-          finished += 1
-        }
-        share = share + 1 == progress.workers ? 0 : share + 1
-      }
-      if finished > 0, progress.finish(step, tasks: finished), startedAt != nil {
-        finishedAt[step] = DispatchTime.now().uptimeNanoseconds
-      }
-      if progress.isFinished(step) { continue }
-      var wait = Wait()
-      while !progress.isFinished(step) {
-        if hasFailed.load(ordering: .relaxed) { return }
-        wait.pause()
+          wait.pause()
+        } while !frontier.look(progress)
       }
     }
+  }
+
+  /// Runs what there is to claim of a step, of the worker's own share first; false if the run has failed.
+  @inline(__always)
+  private func runTasks(
+    of step: Int, as worker: Int, on processor: Int?, _ hasFoundWork: inout Bool, _ binding: inout ThreadBinding?
+  ) -> Bool {
+    let ownScratch = UnsafeMutableRawBufferPointer(
+      start: scratch.base + worker * scratchStride, count: plan.scratchByteCount)
+    var finished = 0
+    var share = worker
+    for _ in 0..<progress.workers {
+      while let task = progress.claim(step, share: share) {
+        if hasFailed.load(ordering: .relaxed) { return false }
+        if !hasFoundWork {
+          hasFoundWork = true
+          if let processor, session.binds(onto: processor) { binding = ThreadBinding(toProcessor: processor) }
+        }
+        // While this task isn't done, the commit hasn't begun.
+        if finished == 0, isStopped(before: step) { return false }
+        guard perform(step, task, ownScratch) else { return false }
+        finished += 1
+      }
+      share = share + 1 == progress.workers ? 0 : share + 1
+    }
+    if finished > 0, progress.finish(step, tasks: finished), startedAt != nil {
+      finishedAt[step] = DispatchTime.now().uptimeNanoseconds
+    }
+    return true
   }
 
   /// Whether the run was called off. What has begun to write parameters goes on.

@@ -200,7 +200,7 @@ private struct KernelName {
 }
 
 extension Location: CustomStringConvertible {
-  var description: String {
+  package var description: String {
     switch self {
     case .arena(let offset): "arena +\(offset)"
     case .prepared(let offset): "prepared +\(offset)"
