@@ -32,7 +32,8 @@ public final class Session: Sendable {
   ///   - executor: nil: the system's pool, by `concurrentPerform`.
   /// - Throws: ``TesseraError/Code/shapeMismatch`` if the store has a variable of another type by a name of the
   ///   program's; ``TesseraError/Code/invalidAttribute`` for a number of workers below 1;
-  ///   ``TesseraError/Code/systemFailure`` if the variables don't fit in memory.
+  ///   ``TesseraError/Code/systemFailure`` if the variables don't fit in memory;
+  ///   ``TesseraError/Code/memoryLimitExceeded`` if so many workers take more than the program may.
   public convenience init(
     _ program: Program, store: ParameterStore, workers: Int? = nil, binding: WorkerBinding = .automatic,
     executor: Executor? = nil
@@ -62,6 +63,7 @@ public final class Session: Sendable {
     for read in program.graph.variables {
       guard let variable = store.stored(read.variable.name) else {
         throw TesseraError(
+    try program.memoryUse(workers: self.workers).check(limit: program.memoryLimit)
           .notFound, at: "parameter store", expected: "a variable", found: read.variable.name)
       }
       variables.append(variable)
@@ -237,6 +239,23 @@ public final class Session: Sendable {
 public struct RunBindings: ~Copyable {
   let context: RunContext
   let graph: Graph
+
+  // MARK: Memory
+
+  /// What it has allocated by now for itself and its runs, and the variables: each piece once.
+  package var memory: [AlignedMemory] {
+    let all = [prepared.memory] + program.constants + variables.map(\.memory) + idle.withLock { $0.flatMap(\.memory) }
+    var known: Set<ObjectIdentifier> = []
+    return all.map(\.piece).filter { known.insert(ObjectIdentifier($0)).inserted }
+  }
+
+  /// As ``Program/explain(on:workers:figures:)`` of this session's workers on this machine, and how much of what it has
+  /// allocated by now lies in large pages.
+  public func explain(figures: MachineFigures? = nil) throws(TesseraError) -> Explanation {
+    var explanation = try program.explain(workers: workers, figures: figures)
+    explanation.largePages = LargePages(memory)
+    return explanation
+  }
 
   /// - Parameters:
   ///   - name: as in ``Program/inputs``.

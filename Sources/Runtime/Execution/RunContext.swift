@@ -96,6 +96,9 @@ final class RunContext: TeamWork, @unchecked Sendable {
 
   // MARK: Before a run
 
+  /// All that it allocated for values.
+  var memory: [AlignedMemory] { [arena, scratch] + ownOutputs }
+
   func bindInput(_ index: Int, _ bytes: UnsafeRawBufferPointer) { inputs[index] = bytes }
 
   func bindOutput(_ index: Int, _ bytes: UnsafeMutableRawBufferPointer) { outputs[index] = bytes }

@@ -9,6 +9,9 @@ enum RuntimeLog {
     "the system refused to bind a worker to a core; runs go on unbound and may be slower")
 
   static let topologyUnknown: Void = logger.notice(
+  static let largePagesRefused: Void = logger.notice(
+    "the system refused large pages; runs go on with small ones and may be slower")
+
     "hwloc found no topology; typical caches and one core are assumed")
 
   static let moreWorkersThanCores: Void = logger.notice(
