@@ -271,4 +271,17 @@ import Testing
     let network = try engineBench("network", "digits_cnn", "--duration", "0.01")
     #expect(network.lines.contains { $0.hasPrefix("planned memory") })
   }
+
+  @Test func tracesAreWritten() throws {
+    try withFile("") { path in
+      let result = try engineBench("trace", "digits_cnn", "--mode", "training", "--workers", "2", "--out", path)
+      #expect(result.status == 0, "\(result.errors)")
+      #expect(result.lines.contains { $0.hasPrefix("worker") })
+      let file = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: path))) as? [String: Any]
+      let events = try #require(file?["traceEvents"] as? [[String: Any]])
+      #expect(events.contains { $0["name"] as? String == "worker 1" } == false)
+      #expect(events.contains { ($0["args"] as? [String: Any])?["name"] as? String == "worker 1" })
+    }
+    #expect(try engineBench("trace", "digits_cnn", "--out", "/nowhere/trace.json").status == 1)
+  }
 }

@@ -82,6 +82,14 @@ final class NetworkBenchmark {
   /// Where the time of one inference or training step goes.
   func profile() throws(TesseraError) -> RunProfile { try session.profile(bind) }
 
+  /// Who computes what, when the workers are awake and warm.
+  func trace() throws -> RunTrace {
+    try session.withWorkers {
+      for _ in 0..<2 { try run() }
+      return try session.trace(bind)
+    }
+  }
+
   func run() throws(TesseraError) { try session.run(bind) }
 
   /// What the session takes, as planned.
