@@ -41,7 +41,7 @@ public struct Tensor: Sendable {
   }
 
   /// The same, of a size that the system may not have.
-  init(allocating type: TensorType, for name: String) throws(TesseraError) {
+  package init(allocating type: TensorType, for name: String) throws(TesseraError) {
     self.type = type
     storage = try AlignedMemory(allocating: type.byteCount, for: name)
   }
