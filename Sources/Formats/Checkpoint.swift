@@ -23,8 +23,9 @@ public struct Checkpoint: Sendable {
   private let name: String
 
   /// All variables of a store, from one moment between two steps.
-  public init(of store: ParameterStore, state: [String: String] = [:]) {
-    variables = store.snapshot().filter { store.variable(named: $0.key)?.role.isKept ?? false }
+  /// - Throws: ``TesseraError/Code/systemFailure`` if there is no memory for the copies.
+  public init(of store: ParameterStore, state: [String: String] = [:]) throws(TesseraError) {
+    variables = try store.snapshot().filter { store.variable(named: $0.key)?.role.isKept ?? false }
     self.state = state
     name = "checkpoint"
   }

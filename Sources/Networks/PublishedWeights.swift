@@ -49,7 +49,7 @@ extension ParameterStore {
   public func published(_ model: some Layer, inputShape: Shape? = nil) throws(TesseraError) -> [String: Tensor] {
     var tensors: [String: Tensor] = [:]
     for (name, layout) in try model.torchLayouts(inputShape: inputShape).sorted(by: { $0.key < $1.key }) {
-      guard let tensor = self[name] else {
+      guard let tensor = try self[name] else {
         throw TesseraError(.notFound, at: name, expected: "a parameter of the model in the store", found: "none")
       }
       tensors[name] =

@@ -19,13 +19,7 @@ package final class AlignedMemory: @unchecked Sendable {
   /// Bytes of a large page on the machines that have them.
   private static let largePage = 2 << 20
 
-  /// For sizes of which memory holds one already; stops the program where there is none left.
-  package init(byteCount: Int) {
-    guard let base = Self.zeros(byteCount) else { fatalError("no memory for \(byteCount) bytes") }
-    (self.base, self.byteCount) = (base, byteCount)
-  }
-
-  /// For sizes that follow from what a host asks for: a batch of a million images may be more than the machine has.
+  /// Sizes follow from what a host asks for: a batch of a million images may be more than the machine has.
   /// - Throws: ``TesseraError/Code/systemFailure`` that names what the memory is for.
   package init(allocating byteCount: Int, for name: String) throws(TesseraError) {
     guard let base = Self.zeros(byteCount) else {

@@ -236,6 +236,8 @@ import Testing
     expectFailure(64, ["--workers", "found 0"], try engineBench("topology", "--workers", "0"))
     expectFailure(64, ["--isa", "baseline", "sse9"], try engineBench("topology", "--isa", "sse9"))
     expectFailure(64, ["--batch", "found 0"], try engineBench("network", "mnist_cnn", "--batch", "0"))
+    expectFailure(
+      1, ["system failure", "bytes of memory"], try engineBench("network", "resnet18", "--batch", "1048576"))
     expectFailure(64, ["--epochs"], try engineBench("train", "--epochs", "0"))
     expectFailure(64, ["--pass"], try engineBench("layers", "--pass", "sideways"))
     expectFailure(64, ["--data"], try engineBench("train", "--dataset", "mnist"))

@@ -37,7 +37,7 @@ final class NetworkBenchmark {
   private let labels: HostTensor<Int32>
   private let output: HostTensor<Float>
   /// So small that networks without normalization stay finite on one batch of noise: at 0.01, VGG-16 doesn't.
-  private let learningRate = HostTensor<Float>(1) { _ in 1e-4 }
+  private let learningRate: HostTensor<Float>
   private let session: Session
 
   /// - Parameter weights: nil: random ones.
@@ -48,7 +48,6 @@ final class NetworkBenchmark {
     self.network = network
     self.batch = batch
     self.mode = mode
-    images = .normal(batch * network.inputShape.count, seed: seed)
     let store = ParameterStore(seed: seed)
     switch mode {
     case .inference:
@@ -63,9 +62,12 @@ final class NetworkBenchmark {
     }
     if let weights { try store.load(weights, for: network.model) }
     let outputCount = session.program.outputs.first { $0.name == "output" }?.type.shape.count ?? 0
-    output = HostTensor(outputCount) { _ in 0 }
+    // Only now is it known that such a batch has a number of elements.
+    images = try .normal(batch * network.inputShape.count, seed: seed)
+    learningRate = try HostTensor(1) { _ in 1e-4 }
+    output = try HostTensor(outputCount) { _ in 0 }
     var random = PhiloxGenerator(seed: seed, stream: StableHash.fnv1a("labels"))
-    labels = HostTensor(outputCount / network.classes) { _ in Int32(random.next() % UInt64(network.classes)) }
+    labels = try HostTensor(outputCount / network.classes) { _ in Int32(random.next() % UInt64(network.classes)) }
   }
 
   func measure(window: Double) throws -> NetworkResult {
@@ -102,7 +104,7 @@ final class NetworkBenchmark {
       checksum.add(UnsafeRawBufferPointer(output.bytes))
     case .training:
       for _ in 0..<3 { try run() }
-      for (_, tensor) in session.store.snapshot().sorted(by: { $0.key < $1.key }) {
+      for (_, tensor) in try session.store.snapshot().sorted(by: { $0.key < $1.key }) {
         tensor.withUnsafeBytes { checksum.add($0) }
       }
     }

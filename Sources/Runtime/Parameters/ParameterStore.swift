@@ -25,18 +25,24 @@ public final class ParameterStore: Sendable {
   public var names: [String] { variables.withLock { $0.keys.sorted() } }
 
   /// A copy of one variable, or nil if there is none of that name.
+  /// - Throws: ``TesseraError/Code/systemFailure`` if there is no memory for it.
   public subscript(name: String) -> Tensor? {
-    guard let variable = stored(name) else { return nil }
-    lock.lockShared()
-    defer { lock.unlockShared() }
-    return variable.copy()
+    get throws(TesseraError) {
+      guard let variable = stored(name) else { return nil }
+      lock.lockShared()
+      defer { lock.unlockShared() }
+      return try variable.copy()
+    }
   }
 
   /// Copies of all variables, from one moment.
-  public func snapshot() -> [String: Tensor] {
+  /// - Throws: as the subscript.
+  public func snapshot() throws(TesseraError) -> [String: Tensor] {
     lock.lockShared()
     defer { lock.unlockShared() }
-    return variables.withLock { $0.mapValues { $0.copy() } }
+    var copies: [String: Tensor] = [:]
+    for (name, variable) in variables.withLock({ $0 }) { copies[name] = try variable.copy() }
+    return copies
   }
 
   /// What a variable is for; nil if there is none of that name.
@@ -122,8 +128,8 @@ final class StoredVariable: Sendable {
   func bumpVersion() { writes.wrappingAdd(1, ordering: .releasing) }
 
   /// The caller holds the store shared.
-  func copy() -> Tensor {
-    let tensor = Tensor(variable.type)
+  func copy() throws(TesseraError) -> Tensor {
+    let tensor = try Tensor(allocating: variable.type, for: "a copy of \(variable.name)")
     tensor.storage.bytes.copyMemory(from: UnsafeRawBufferPointer(memory.bytes))
     return tensor
   }
