@@ -40,7 +40,7 @@ import Testing
       ResNet(blocks: [2, 1, 1, 1], isBottleneck: false, width: 4).model(classes: 3, inputShape: [64, 64, 3]),
       [64, 64, 3]
     ),
-    ("dense", DenseNet121(growth: 4).model(classes: 3, inputShape: [32, 32, 3]), [32, 32, 3]),
+    ("dense", DenseNet121(growth: 4).model(classes: 3, inputShape: [64, 64, 3]), [64, 64, 3]),
   ]
 
   @Test(arguments: networks.indices) func networksKeepTheirBits(_ index: Int) throws {
