@@ -250,13 +250,13 @@ public struct Graph: Sendable {
   /// needn't be kept: all but those that other nodes read. A checkpoint within is part of it.
   /// - Throws: ``TesseraError/Code/invalidAttribute`` for nodes that don't exist, or some of which are in another one.
   public mutating func addCheckpoint(_ range: Range<Int>) throws(TesseraError) {
-    checkpoints.removeAll { range.lowerBound <= $0.lowerBound && $0.upperBound <= range.upperBound }
-    guard range.lowerBound >= 0, range.upperBound <= nodes.count, !checkpoints.contains(where: range.overlaps) else {
+    let others = checkpoints.filter { $0.lowerBound < range.lowerBound || $0.upperBound > range.upperBound }
+    guard range.lowerBound >= 0, range.upperBound <= nodes.count, !others.contains(where: range.overlaps) else {
       throw TesseraError(
         .invalidAttribute, at: "checkpoint", expected: "nodes in 0..<\(nodes.count), in no other checkpoint",
         found: "\(range)")
     }
-    if !range.isEmpty { checkpoints.append(range) }
+    checkpoints = range.isEmpty ? others : others + [range]
   }
 
   // MARK: Pieces
