@@ -45,6 +45,7 @@ let package = Package(
   products: [
     .library(name: "Tessera", targets: ["Tessera"]),
     .library(name: "TesseraData", targets: ["TesseraData"]),
+    .library(name: "TesseraFormats", targets: ["TesseraFormats"]),
     .library(name: "TesseraNetworks", targets: ["TesseraNetworks"]),
     .executable(name: "engine-bench", targets: ["engine-bench"]),
   ],
@@ -88,12 +89,15 @@ let package = Package(
       name: "TesseraData", dependencies: ["TesseraGraph", "CZlib", "CDigits"], path: "Sources/Data",
       swiftSettings: strict),
     .target(
-      name: "TesseraNetworks", dependencies: ["Tessera"], path: "Sources/Networks",
+      name: "TesseraFormats", dependencies: ["TesseraGraph", "TesseraRuntime", "CZlib"], path: "Sources/Formats",
+      swiftSettings: strict),
+    .target(
+      name: "TesseraNetworks", dependencies: ["Tessera", "TesseraFormats"], path: "Sources/Networks",
       swiftSettings: strict),
     .executableTarget(
       name: "engine-bench",
       dependencies: [
-        "Tessera", "TesseraData", "TesseraNetworks", "TesseraKernels", "TesseraRuntime",
+        "Tessera", "TesseraData", "TesseraFormats", "TesseraNetworks", "TesseraKernels", "TesseraRuntime",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -113,6 +117,8 @@ let package = Package(
     .testTarget(
       name: "DataTests", dependencies: ["TesseraData", "TesseraGraph", "CZlib"],
       swiftSettings: strict),
+    .testTarget(
+      name: "FormatTests", dependencies: ["Tessera", "TesseraFormats", "TesseraNetworks"], swiftSettings: strict),
     .testTarget(name: "GraphTests", dependencies: ["TesseraGraph"], swiftSettings: strict),
     .testTarget(
       name: "KernelTests", dependencies: ["TesseraKernels"], path: "Tests/KernelTests", swiftSettings: strict),

@@ -28,6 +28,8 @@ struct NetworkCommand: ParsableCommand {
 
   @OptionGroup var saved: ChoicesOption
 
+  @OptionGroup var published: WeightsOption
+
   @Option(help: "Seed of weights, images and labels.")
   var seed: UInt64 = 0
 
@@ -66,7 +68,7 @@ struct NetworkCommand: ParsableCommand {
     options.recomputes = recomputation
     let benchmark = try NetworkBenchmark(
       NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: seed,
-      workers: machine.resolvedWorkers(), options: options)
+      workers: machine.resolvedWorkers(), options: options, weights: published.file())
     let result = try benchmark.measure(window: duration / 5)
     let profile = self.profile ? try NodeTimes(benchmark, runs: 5) : nil
     switch format {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Tessera
+import TesseraFormats
 import TesseraKernels
 import TesseraNetworks
 
@@ -41,9 +42,10 @@ final class NetworkBenchmark {
   private let learningRate: HostTensor<Float>
   private let session: Session
 
+  /// - Parameter weights: nil: random ones.
   init(
     _ network: Network, batch: Int, mode: NetworkMode, seed: UInt64, workers: Int,
-    options: Program.Options
+    options: Program.Options, weights: SafetensorsFile? = nil
   ) throws(TesseraError) {
     self.network = network
     self.batch = batch
@@ -60,6 +62,7 @@ final class NetworkBenchmark {
         optimizer: .sgd(momentum: 0.9), store: store, options: options, workers: workers
       ).session
     }
+    if let weights { try store.load(weights, for: network.model) }
     let outputCount = session.program.outputs.first { $0.name == "output" }?.type.shape.count ?? 0
     // Only now is it known that such a batch has a number of elements.
     images = try .normal(batch * network.inputShape.count, seed: seed)
