@@ -54,7 +54,7 @@ import Testing
   /// The backward pass repeats the convolutions within, but not the last activation, which the next layer reads.
   @Test func checkpointsAreRepeated() throws {
     let graph = try training([
-      Conv2D(4, kernelSize: 1, name: "first"), Checkpoint(block), Flatten(), Dense(3, name: "dense"),
+      Conv2D(4, kernelSize: 1, name: "first"), ActivationCheckpoint(block), Flatten(), Dense(3, name: "dense"),
     ])
     let repeated = names(graph).filter { $0.hasSuffix(".again") }
     #expect(
@@ -72,12 +72,12 @@ import Testing
     let x = try graph.addInput("x", TensorType([2]))
     var y = x
     for index in 0..<6 { y = try graph.apply(Activate(function: .tanh), y, name: "\(index)") }
-    try graph.addCheckpoint(1..<3)
+    try graph.addActivationCheckpoint(1..<3)
     // One around it takes its place.
-    try graph.addCheckpoint(0..<3)
-    try graph.addCheckpoint(3..<3)
+    try graph.addActivationCheckpoint(0..<3)
+    try graph.addActivationCheckpoint(3..<3)
     for range in [2..<5, 4..<7, -1..<0] {
-      let error = #expect(throws: TesseraError.self) { try graph.addCheckpoint(range) }
+      let error = #expect(throws: TesseraError.self) { try graph.addActivationCheckpoint(range) }
       #expect(error?.code == .invalidAttribute && error?.location == "checkpoint", "\(range)")
     }
   }

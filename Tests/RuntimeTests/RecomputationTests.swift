@@ -86,7 +86,7 @@ import Testing
       default:
         // The same layers with and without it.
         let inner = [Sequential(self.layers(&random, depth: depth - 1, checkpoints: checkpoints), name: name)]
-        layers.append(checkpoints ? Checkpoint(inner) : Sequential(inner))
+        layers.append(checkpoints ? ActivationCheckpoint(inner) : Sequential(inner))
       }
     }
     return layers
@@ -116,7 +116,7 @@ import Testing
       [Conv2D(8, kernelSize: 3, padding: .half, name: "conv\(index)"), BatchNorm2D(name: "norm\(index)"), Tanh()]
     }
     return Sequential(
-      [Conv2D(8, kernelSize: 3, padding: .half, name: "first")] + (checkpoint ? [Checkpoint(inner)] : inner)
+      [Conv2D(8, kernelSize: 3, padding: .half, name: "first")] + (checkpoint ? [ActivationCheckpoint(inner)] : inner)
         + [Flatten(), Dense(3, name: "classes")])
   }
 
