@@ -250,11 +250,13 @@ public final class Session: Sendable {
     return all.map(\.piece).filter { known.insert(ObjectIdentifier($0)).inserted }
   }
 
-  /// As ``Program/explain(on:workers:figures:)`` of this session's workers on this machine, and how much of what it has
-  /// allocated by now lies in large pages.
+  /// How much of what it has allocated by now lies in large pages.
+  public func largePages() -> LargePages { LargePages(memory) }
+
+  /// As ``Program/explain(on:workers:figures:)`` of this session's workers on this machine, with ``largePages()``.
   public func explain(figures: MachineFigures? = nil) throws(TesseraError) -> Explanation {
     var explanation = try program.explain(workers: workers, figures: figures)
-    explanation.largePages = LargePages(memory)
+    explanation.largePages = largePages()
     return explanation
   }
 

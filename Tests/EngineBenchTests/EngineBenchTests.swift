@@ -258,7 +258,7 @@ import Testing
   @Test(.enabled(if: !isShort, "sanitizers take memory of their own")) func memoryIsWhatWasPlanned() throws {
     let text = try engineBench("memory", "resnet18", "--batch", "8", "--workers", "2")
     #expect(text.status == 0, "\(text.errors)")
-    for part in ["weights", "optimizer state", "arena", "scratch", "planned", "growth measured"] {
+    for part in ["weights", "optimizer state", "arena", "scratch", "planned", "growth measured", "large pages"] {
       #expect(text.lines.contains { $0.hasPrefix(part) }, "\(part)")
     }
     #expect(text.lines.allSatisfy { $0.count <= 80 })

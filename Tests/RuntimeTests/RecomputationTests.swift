@@ -40,7 +40,7 @@ import Testing
       ResNet(blocks: [2, 1, 1, 1], isBottleneck: false, width: 4).model(classes: 3, inputShape: [64, 64, 3]),
       [64, 64, 3]
     ),
-    ("dense", DenseNet121(growth: 4).model(classes: 3, inputShape: [32, 32, 3]), [32, 32, 3]),
+    ("dense", DenseNet121(growth: 4).model(classes: 3, inputShape: [64, 64, 3]), [64, 64, 3]),
   ]
 
   @Test(arguments: networks.indices) func networksKeepTheirBits(_ index: Int) throws {
@@ -86,7 +86,7 @@ import Testing
       default:
         // The same layers with and without it.
         let inner = [Sequential(self.layers(&random, depth: depth - 1, checkpoints: checkpoints), name: name)]
-        layers.append(checkpoints ? Checkpoint(inner) : Sequential(inner))
+        layers.append(checkpoints ? ActivationCheckpoint(inner) : Sequential(inner))
       }
     }
     return layers
@@ -116,7 +116,7 @@ import Testing
       [Conv2D(8, kernelSize: 3, padding: .half, name: "conv\(index)"), BatchNorm2D(name: "norm\(index)"), Tanh()]
     }
     return Sequential(
-      [Conv2D(8, kernelSize: 3, padding: .half, name: "first")] + (checkpoint ? [Checkpoint(inner)] : inner)
+      [Conv2D(8, kernelSize: 3, padding: .half, name: "first")] + (checkpoint ? [ActivationCheckpoint(inner)] : inner)
         + [Flatten(), Dense(3, name: "classes")])
   }
 

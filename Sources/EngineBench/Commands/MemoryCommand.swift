@@ -94,6 +94,9 @@ struct MemoryCommand: ParsableCommand {
       printLine("")
       printLine("growth expected   \(TopologyReport.size(expected)), planned and inputs")
       printLine("growth measured   \(TopologyReport.size(growth)) after \(steps) steps")
+      let pages = benchmark.largePages
+      let large = pages.largeByteCount.map { TopologyReport.size($0) } ?? "unknown"
+      printLine("large pages       \(large) of \(TopologyReport.size(pages.byteCount))")
     }
   }
 }

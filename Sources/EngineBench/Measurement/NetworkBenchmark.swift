@@ -100,6 +100,9 @@ final class NetworkBenchmark {
 
   var workers: Int { session.workers }
 
+  /// What the system gave by now.
+  var largePages: LargePages { session.largePages() }
+
   private func bind(_ call: borrowing RunBindings) throws(TesseraError) {
     try call.setInput("input", UnsafeRawBufferPointer(images.bytes))
     try call.setOutput("output", output.bytes)

@@ -4,7 +4,7 @@
 /// Layers keep the names that they have without it, so that a store serves both.
 ///
 /// - Source: Chen et al., "Training deep nets with sublinear memory cost" (2016).
-public struct Checkpoint: Layer {
+public struct ActivationCheckpoint: Layer {
   private let layers: Sequential
 
   /// The shape of one example, if the first layer was told.
@@ -19,7 +19,7 @@ public struct Checkpoint: Layer {
   public func build(_ x: Value, in builder: ModelBuilder) throws(TesseraError) -> Value {
     let first = builder.graph.nodes.count
     let y = try layers.build(x, in: builder)
-    if builder.mode == .training { try builder.graph.addCheckpoint(first..<builder.graph.nodes.count) }
+    if builder.mode == .training { try builder.graph.addActivationCheckpoint(first..<builder.graph.nodes.count) }
     return y
   }
 }
