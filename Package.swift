@@ -114,7 +114,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "EngineBenchTests", dependencies: ["engine-bench"], swiftSettings: strict),
+      name: "EngineBenchTests", dependencies: ["engine-bench", "TesseraFormats"], swiftSettings: strict),
     .testTarget(
       name: "DataTests", dependencies: ["TesseraData", "TesseraGraph", "CZlib"],
       swiftSettings: strict),
