@@ -53,6 +53,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
   ],
   targets: [
@@ -80,6 +81,7 @@ let package = Package(
       dependencies: [
         "TesseraGraph", "TesseraKernels", "CHwloc", "CTesseraShims",
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "CoreMetrics", package: "swift-metrics"),
       ],
       path: "Sources/Runtime", swiftSettings: strict),
     .target(
@@ -111,6 +113,8 @@ let package = Package(
       name: "RuntimeTests",
       dependencies: [
         "Tessera", "TesseraKernels", "TesseraNetworks", "CAllocationCounter", "CTestSettings", "CTesseraShims",
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "MetricsTestKit", package: "swift-metrics"),
       ],
       swiftSettings: strict),
     .testTarget(

@@ -39,6 +39,9 @@ struct NetworkCommand: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Whether kernels take in what follows them (sums, activations, normalizations).")
   var fusion = true
 
+  @Flag(inversion: .prefixedNo, help: "Whether training computes cheap values again instead of keeping them.")
+  var recomputation = true
+
   @Flag(help: "Also time each kernel, over five further runs; in json each node.")
   var profile = false
 
@@ -62,6 +65,7 @@ struct NetworkCommand: ParsableCommand {
   func run() throws {
     var options = try machine.programOptions(numerics: precision.numerics, choices: saved.choices())
     options.fusesNodes = fusion
+    options.recomputes = recomputation
     let benchmark = try NetworkBenchmark(
       NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: seed,
       workers: machine.resolvedWorkers(), options: options, weights: published.file(),
@@ -83,6 +87,7 @@ struct NetworkCommand: ParsableCommand {
       printLine("best              \(Format.milliseconds(result.bestMs * 1e-3)) ms")
       printLine("median            \(Format.milliseconds(result.medianMs * 1e-3)) ms")
       printLine("images a second   \(Format.grouped(result.imagesPerSecond))")
+      printLine("planned memory    \(TopologyReport.size(result.plannedBytes))")
       printLine("checksum          \(result.checksum)")
       if let profile { printLine(profile.text) }
     }

@@ -19,12 +19,14 @@ struct NetworkResult: Encodable {
   let medianMs: Double
   let imagesPerSecond: Double
   let checksum: String
+  let plannedBytes: Int
 
   enum CodingKeys: String, CodingKey {
     case network, batch, mode, isa, workers, checksum
     case bestMs = "best_ms"
     case medianMs = "median_ms"
     case imagesPerSecond = "images_per_second"
+    case plannedBytes = "planned_bytes"
   }
 }
 
@@ -79,13 +81,26 @@ final class NetworkBenchmark {
       network: network.name, batch: batch, mode: mode.rawValue,
       isa: session.program.instructionSet.name, workers: session.workers,
       bestMs: timing.bestSeconds * 1e3, medianMs: timing.medianSeconds * 1e3,
-      imagesPerSecond: Double(batch) / timing.bestSeconds, checksum: checksum)
+      imagesPerSecond: Double(batch) / timing.bestSeconds, checksum: checksum, plannedBytes: memoryUse.byteCount)
   }
 
   /// Where the time of one inference or training step goes.
   func profile() throws(TesseraError) -> RunProfile { try session.profile(bind) }
 
-  private func run() throws(TesseraError) { try session.run(bind) }
+  /// Who computes what, when the workers are awake and warm.
+  func trace() throws -> RunTrace {
+    try session.withWorkers {
+      for _ in 0..<2 { try run() }
+      return try session.trace(bind)
+    }
+  }
+
+  func run() throws(TesseraError) { try session.run(bind) }
+
+  /// What the session takes, as planned.
+  var memoryUse: MemoryUse { session.program.memoryUse(workers: session.workers) }
+
+  var workers: Int { session.workers }
 
   private func bind(_ call: borrowing RunBindings) throws(TesseraError) {
     try call.setInput("input", UnsafeRawBufferPointer(images.bytes))
