@@ -51,7 +51,7 @@ public final class TrainingLoop {
   /// interruption.
   /// - Throws: ``TesseraError/Code/invalidFile`` if it is of another training, and lists all variables that differ. Nothing
   ///   was changed then.
-  public func resume(from checkpoint: Checkpoint) throws(TesseraError) {
+  public func resume(from checkpoint: TrainingCheckpoint) throws(TesseraError) {
     let progress = try TrainingProgress(checkpoint.state)
     guard checkpoint.state["data"] == data else {
       throw TesseraError(
@@ -146,7 +146,7 @@ public final class TrainingLoop {
     guard let folder = settings.checkpoints else { return }
     var state = progress.state
     state["data"] = data
-    try folder.save(Checkpoint(of: store, state: state), step: progress.step)
+    try folder.save(TrainingCheckpoint(of: store, state: state), step: progress.step)
     report(.checkpoint(path: folder.file(ofStep: progress.step)))
   }
 

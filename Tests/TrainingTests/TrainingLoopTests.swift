@@ -277,12 +277,12 @@ struct TrainingLoopTests {
       var state = good
       state[key] = value
       let error = #expect(throws: TesseraError.self) {
-        try loop.resume(from: Checkpoint(of: loop.store, state: state))
+        try loop.resume(from: TrainingCheckpoint(of: loop.store, state: state))
       }
       #expect(error?.code == .invalidFile)
       #expect("\(error as Any)".contains("state \(key)"), "\(error as Any)")
     }
-    try loop.resume(from: Checkpoint(of: loop.store, state: good))
+    try loop.resume(from: TrainingCheckpoint(of: loop.store, state: good))
     #expect(loop.progress.step == 2)
   }
 }

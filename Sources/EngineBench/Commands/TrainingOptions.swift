@@ -167,7 +167,7 @@ struct CheckpointOptions: ParsableArguments {
 
   /// Puts the loop where a checkpoint left it.
   func resume(_ loop: TrainingLoop, from folder: CheckpointFolder?) throws(TesseraError) {
-    if let resumeFrom { return try loop.resume(from: Checkpoint(path: resumeFrom)) }
+    if let resumeFrom { return try loop.resume(from: TrainingCheckpoint(path: resumeFrom)) }
     guard resume, let newest = try folder?.newest() else { return }
     for error in newest.damaged { printNote("passed over: \(error)") }
     try loop.resume(from: newest.checkpoint)
