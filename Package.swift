@@ -47,6 +47,7 @@ let package = Package(
     .library(name: "TesseraData", targets: ["TesseraData"]),
     .library(name: "TesseraFormats", targets: ["TesseraFormats"]),
     .library(name: "TesseraNetworks", targets: ["TesseraNetworks"]),
+    .library(name: "TesseraTraining", targets: ["TesseraTraining"]),
     .executable(name: "engine-bench", targets: ["engine-bench"]),
   ],
   dependencies: [
@@ -94,10 +95,14 @@ let package = Package(
     .target(
       name: "TesseraNetworks", dependencies: ["Tessera", "TesseraFormats"], path: "Sources/Networks",
       swiftSettings: strict),
+    .target(
+      name: "TesseraTraining", dependencies: ["Tessera", "TesseraRuntime", "TesseraData", "TesseraFormats"],
+      path: "Sources/Training", swiftSettings: strict),
     .executableTarget(
       name: "engine-bench",
       dependencies: [
         "Tessera", "TesseraData", "TesseraFormats", "TesseraNetworks", "TesseraKernels", "TesseraRuntime",
+        "TesseraTraining",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -113,12 +118,15 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "EngineBenchTests", dependencies: ["engine-bench"], swiftSettings: strict),
+      name: "EngineBenchTests", dependencies: ["engine-bench", "TesseraFormats"], swiftSettings: strict),
     .testTarget(
       name: "DataTests", dependencies: ["TesseraData", "TesseraGraph", "CZlib"],
       swiftSettings: strict),
     .testTarget(
       name: "FormatTests", dependencies: ["Tessera", "TesseraFormats", "TesseraNetworks"], swiftSettings: strict),
+    .testTarget(
+      name: "TrainingTests", dependencies: ["Tessera", "TesseraData", "TesseraFormats", "TesseraTraining"],
+      swiftSettings: strict),
     .testTarget(name: "GraphTests", dependencies: ["TesseraGraph"], swiftSettings: strict),
     .testTarget(
       name: "KernelTests", dependencies: ["TesseraKernels"], path: "Tests/KernelTests", swiftSettings: strict),

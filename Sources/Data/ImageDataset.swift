@@ -65,6 +65,25 @@ public struct ImageDataset: Sendable {
     self.classes = classes
   }
 
+  /// All images but the last ones, and those: to learn from, and to be judged by meanwhile.
+  /// - Parameter share: of the images that are split off, rounded down.
+  /// - Throws: ``TesseraError/Code/invalidAttribute`` if one part would have no image.
+  public func split(lastShare share: Double) throws(TesseraError) -> (first: ImageDataset, last: ImageDataset) {
+    let last = share > 0 && share < 1 ? Int(Double(count) * share) : 0
+    guard last >= 1 else {
+      throw TesseraError(
+        .invalidAttribute, at: name, expected: "a share above 0 and below 1 of \(count) images, with one at least",
+        found: "\(share)")
+    }
+    func part(_ images: Range<Int>, _ what: String) throws(TesseraError) -> ImageDataset {
+      try ImageDataset(
+        name: "\(name), \(what) \(images.count)",
+        images: Array(self.images[images.lowerBound * imageSize..<images.upperBound * imageSize]),
+        labels: Array(labels[images]), height: height, width: width, channels: channels, classes: classes)
+    }
+    return (try part(0..<count - last, "first"), try part(count - last..<count, "last"))
+  }
+
   /// Images of rank 3 ([count, height, width]: one channel) or 4 ([count, height, width, channels]) with labels of rank
   /// 1.
   /// - Throws: ``TesseraError`` with code `shapeMismatch` for other ranks or differing counts, and as above.

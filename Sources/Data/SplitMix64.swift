@@ -17,6 +17,12 @@ struct SplitMix64 {
     state = Self.mix(Self.mix(seed) &+ UInt64(bitPattern: Int64(epoch)))
   }
 
+  /// The stream of one image in one epoch, apart from the one that orders the images.
+  init(seed: UInt64, epoch: Int, image: Int) {
+    let stream = Self.mix(Self.mix(seed) &+ UInt64(bitPattern: Int64(epoch)))
+    state = Self.mix(stream ^ Self.mix(UInt64(bitPattern: Int64(image)) &+ 1))
+  }
+
   mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     return Self.mix(state)

@@ -56,18 +56,18 @@ public struct CheckpointFolder: Sendable {
 
   /// Writes a checkpoint, then removes the oldest beyond those that are kept.
   /// - Throws: ``TesseraError/Code/invalidFile`` if it can't be written; the others are still there then.
-  public func save(_ checkpoint: Checkpoint, step: Int) throws(TesseraError) {
+  public func save(_ checkpoint: TrainingCheckpoint, step: Int) throws(TesseraError) {
     try checkpoint.write(to: file(ofStep: step))
     for old in try steps().dropLast(keep) { unlink(file(ofStep: old)) }
   }
 
   /// The newest checkpoint that isn't damaged, with the errors of newer ones; nil if there is none.
   /// - Throws: ``TesseraError/Code/invalidFile`` if the folder can't be read, or all checkpoints are damaged.
-  public func newest() throws(TesseraError) -> (checkpoint: Checkpoint, step: Int, damaged: [TesseraError])? {
+  public func newest() throws(TesseraError) -> (checkpoint: TrainingCheckpoint, step: Int, damaged: [TesseraError])? {
     var damaged: [TesseraError] = []
     for step in try steps().reversed() {
       do throws(TesseraError) {
-        return (try Checkpoint(path: file(ofStep: step)), step, damaged)
+        return (try TrainingCheckpoint(path: file(ofStep: step)), step, damaged)
       } catch {
         damaged.append(error)
       }

@@ -142,16 +142,17 @@ def fixture(name, model, size, divisor=1, batch=4):
         "gradients": projections(gradients, streams), "statistics": projections(statistics, streams)}
 
 
-fixtures = [
-    fixture("resnet18", zoo.resnet18(num_classes=CLASSES), 64, 8),
-    fixture("resnet50", zoo.resnet50(num_classes=CLASSES), 64, 8),
-    fixture("mobilenet_v2", zoo.mobilenet_v2(num_classes=CLASSES), 64, 8),
-    fixture("densenet121", zoo.densenet121(num_classes=CLASSES), 64, 8, batch=5),
-    fixture("squeezenet1_0", zoo.squeezenet1_0(num_classes=CLASSES), 64, 8),
-    fixture("squeezenet1_1", zoo.squeezenet1_1(num_classes=CLASSES), 66, 8),
-    fixture("alexnet", zoo.alexnet(num_classes=CLASSES), 224, 32, batch=2),
-    fixture("vgg16", zoo.vgg16(num_classes=CLASSES), 224, 32, batch=2),
-    fixture("unet", UNet(4), 16),
-]
-lines = ",\n".join(json.dumps(case, separators=(",", ":"), allow_nan=False) for case in fixtures)
-(pathlib.Path(__file__).parent / "torchvision.json").write_text("[\n" + lines + "\n]\n")
+if __name__ == "__main__":
+    fixtures = [
+        fixture("resnet18", zoo.resnet18(num_classes=CLASSES), 64, 8),
+        fixture("resnet50", zoo.resnet50(num_classes=CLASSES), 64, 8),
+        fixture("mobilenet_v2", zoo.mobilenet_v2(num_classes=CLASSES), 64, 8),
+        fixture("densenet121", zoo.densenet121(num_classes=CLASSES), 64, 8, batch=5),
+        fixture("squeezenet1_0", zoo.squeezenet1_0(num_classes=CLASSES), 64, 8),
+        fixture("squeezenet1_1", zoo.squeezenet1_1(num_classes=CLASSES), 66, 8),
+        fixture("alexnet", zoo.alexnet(num_classes=CLASSES), 224, 32, batch=2),
+        fixture("vgg16", zoo.vgg16(num_classes=CLASSES), 224, 32, batch=2),
+        fixture("unet", UNet(4), 16),
+    ]
+    lines = ",\n".join(json.dumps(case, separators=(",", ":"), allow_nan=False) for case in fixtures)
+    (pathlib.Path(__file__).parent / "torchvision.json").write_text("[\n" + lines + "\n]\n")

@@ -44,12 +44,12 @@ struct CheckpointTests {
       let path = "\(folder)/checkpoint"
       let half = ParameterStore(seed: 3)
       #expect(try Self.train(Self.trainer(half, optimizer, workers: 1), steps: 0..<3) == Array(losses[..<3]))
-      try Checkpoint(of: half, state: ["epoch": "1", "note": "a \"b\"\n"]).write(to: path)
+      try TrainingCheckpoint(of: half, state: ["epoch": "1", "note": "a \"b\"\n"]).write(to: path)
       for workers in [1, 3] {
         // Another seed: the checkpoint's is what counts.
         let resumed = ParameterStore(seed: 99)
         let trainer = try Self.trainer(resumed, optimizer, workers: workers)
-        let checkpoint = try Checkpoint(path: path)
+        let checkpoint = try TrainingCheckpoint(path: path)
         #expect(checkpoint.state == ["epoch": "1", "note": "a \"b\"\n"])
         try checkpoint.restore(to: resumed)
         #expect(try Self.train(trainer, steps: 3..<6).map(\.bitPattern) == losses[3...].map(\.bitPattern))
@@ -58,7 +58,7 @@ struct CheckpointTests {
       // The same state gives the same bytes.
       let again = ParameterStore(seed: 3)
       _ = try Self.train(Self.trainer(again, optimizer), steps: 0..<3)
-      try Checkpoint(of: again, state: ["epoch": "1", "note": "a \"b\"\n"]).write(to: "\(folder)/again")
+      try TrainingCheckpoint(of: again, state: ["epoch": "1", "note": "a \"b\"\n"]).write(to: "\(folder)/again")
       #expect(try bytes(of: "\(folder)/again") == bytes(of: path))
     }
   }
@@ -67,7 +67,7 @@ struct CheckpointTests {
   func otherModels() throws {
     let store = ParameterStore()
     _ = try Self.trainer(store, .adam())
-    let checkpoint = try Checkpoint(of: store)
+    let checkpoint = try TrainingCheckpoint(of: store)
     let other = ParameterStore()
     let model = Sequential(inputShape: [6, 6, 2]) {
       Flatten()
@@ -89,10 +89,12 @@ struct CheckpointTests {
       let path = "\(folder)/checkpoint"
       let store = ParameterStore()
       _ = try Self.trainer(store, .sgd(momentum: 0.9))
-      try Checkpoint(of: store, state: ["epoch": "1"]).write(to: path)
+      try TrainingCheckpoint(of: store, state: ["epoch": "1"]).write(to: path)
       let whole = try bytes(of: path)
       let stored = try store.snapshot().mapValues(bits)
-      func read(_ bytes: [UInt8]) throws -> Checkpoint { try Checkpoint(SafetensorsFile(bytes: bytes, name: "x")) }
+      func read(_ bytes: [UInt8]) throws -> TrainingCheckpoint {
+        try TrainingCheckpoint(SafetensorsFile(bytes: bytes, name: "x"))
+      }
       #expect(try read(whole).variables.mapValues(bits) == stored)
       for place in stride(from: 0, to: whole.count, by: whole.count < 4000 ? 1 : 7) {
         var damaged = whole
@@ -107,7 +109,7 @@ struct CheckpointTests {
         let mutated = random.mutated(whole, head: 1500)
         do throws(TesseraError) {
           // A change may undo another.
-          let checkpoint = try Checkpoint(SafetensorsFile(bytes: mutated, name: "x"))
+          let checkpoint = try TrainingCheckpoint(SafetensorsFile(bytes: mutated, name: "x"))
           #expect(checkpoint.variables.mapValues(bits) == stored)
         } catch {
           #expect(error.code == .invalidFile, "\(error)")
@@ -115,9 +117,9 @@ struct CheckpointTests {
       }
     }
     expectError(.invalidFile, "tessera.format", "none") {
-      _ = try Checkpoint(path: fixture("plain"))
+      _ = try TrainingCheckpoint(path: fixture("plain"))
     }
-    expectError(.notFound, "/no/such") { _ = try Checkpoint(path: "/no/such") }
+    expectError(.notFound, "/no/such") { _ = try TrainingCheckpoint(path: "/no/such") }
   }
 
   @Test("A folder keeps the newest, passes over damaged ones and clears what a killed run left")
@@ -128,7 +130,7 @@ struct CheckpointTests {
       let path = "\(parent)/new"
       let folder = try CheckpointFolder(path: path, keep: 2)
       #expect(try folder.newest() == nil)
-      for step in [1, 12, 100] { try folder.save(Checkpoint(of: store, state: ["at": "\(step)"]), step: step) }
+      for step in [1, 12, 100] { try folder.save(TrainingCheckpoint(of: store, state: ["at": "\(step)"]), step: step) }
       #expect(try folder.steps() == [12, 100])
       #expect(try folder.newest()?.checkpoint.state == ["at": "100"])
 

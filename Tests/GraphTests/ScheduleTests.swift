@@ -51,6 +51,40 @@ import Testing
   }
 }
 
+@Suite struct CycleTests {
+  /// `torch.optim.lr_scheduler.OneCycleLR(max_lr=0.1, total_steps=20)`, PyTorch 2.15.0.
+  static let cycle = [
+    0.0040000000000000036, 0.013167184270002533, 0.037167184270002526, 0.06683281572999747,
+    0.09083281572999748, 0.1, 0.09874640062350874, 0.09504846320134738,
+    0.089091617757105, 0.0811745653949763, 0.07169430017913009, 0.06112620219362893,
+    0.0500002, 0.03887419780637107, 0.028306099820869922, 0.0188258346050237,
+    0.010908782242895003, 0.004951936798652629, 0.0012539993764912555, 4e-07,
+  ]
+
+  @Test func oneCycleIsPyTorchs() {
+    let schedule = LearningRateSchedule.oneCycle(0.1, steps: 20)
+    for (step, rate) in Self.cycle.enumerated() {
+      #expect(abs(schedule.learningRate(atStep: step) - rate) <= 1e-12, "step \(step)")
+    }
+    #expect(schedule.learningRate(atStep: 1000) == schedule.learningRate(atStep: 19))
+    for steps in 1...4 {
+      for share in [0, 0.1, 0.5, 1] {
+        for step in 0...steps {
+          let rate = LearningRateSchedule.oneCycle(1, steps: steps, riseShare: share).learningRate(atStep: step)
+          #expect(rate > 0 && rate <= 1)
+        }
+      }
+    }
+  }
+
+  @Test func warmUpsComeBeforeAnySchedule() {
+    let schedule = LearningRateSchedule.step(0.8, every: 10, factor: 0.5).warmingUp(steps: 4)
+    #expect((0...4).map { schedule.learningRate(atStep: $0) } == [0.2, 0.4, 0.6000000000000001, 0.8, 0.8])
+    #expect(schedule.learningRate(atStep: 10) == 0.4)
+    #expect(LearningRateSchedule.constant(0.3).warmingUp(steps: 0).learningRate(atStep: 0) == 0.3)
+  }
+}
+
 @Suite struct StableHashTests {
   /// Vectors of the authors' reference (Fowler, Noll and Vo, "The FNV Non-Cryptographic Hash Algorithm", appendix C).
   @Test(

@@ -41,6 +41,19 @@ import Testing
     }
   }
 
+  /// What a gradient's norm consists of: a product's rounding, and sums as above.
+  @Test(arguments: KernelCatalogue.supported)
+  func sumsOfSquares(_ set: InstructionSet) throws {
+    let kernels = try kernels(of: set)
+    for count in counts(set) + [0, 64 * set.floatLanes + 1, 10_007] {
+      let x = GuardedBuffer(random(count, seed: 5))
+      let exact = Reference.sumOfSquares(count: count, x: x.doubles)
+      expectClose([kernels.sumOfSquares(count: count, x: x.pointer)], [exact], "sumOfSquares \(set) \(count)") { _ in
+        gamma(1 + 24 + 14) * exact
+      }
+    }
+  }
+
   /// At most two roundings, of the product and of the sum.
   @Test(arguments: KernelCatalogue.supported)
   func affine(_ set: InstructionSet) throws {

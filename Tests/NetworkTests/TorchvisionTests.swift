@@ -40,26 +40,30 @@ struct NetworkFixture: Decodable, Sendable, CustomStringConvertible {
 
   var inputShape: Shape { [size, size, 3] }
 
-  /// The network with these widths and without dropout, whose masks aren't PyTorch's.
   func model() throws -> Sequential {
-    switch name {
-    case "resnet18":
-      ResNet(blocks: [2, 2, 2, 2], isBottleneck: false, width: 64 / divisor)
-        .model(classes: classes, inputShape: inputShape)
-    case "resnet50":
-      ResNet(blocks: [3, 4, 6, 3], isBottleneck: true, width: 64 / divisor)
-        .model(classes: classes, inputShape: inputShape)
-    case "mobilenet_v2": MobileNetV2(divisor: divisor, dropout: 0).model(classes: classes, inputShape: inputShape)
-    case "densenet121": DenseNet121(growth: 32 / divisor).model(classes: classes, inputShape: inputShape)
-    case "squeezenet1_0":
-      SqueezeNet(.v1_0, divisor: divisor, dropout: 0).model(classes: classes, inputShape: inputShape)
-    case "squeezenet1_1":
-      SqueezeNet(.v1_1, divisor: divisor, dropout: 0).model(classes: classes, inputShape: inputShape)
-    case "alexnet": AlexNet(divisor: divisor, dropout: 0).model(classes: classes, inputShape: inputShape)
-    case "vgg16": VGG16(divisor: divisor, dropout: 0).model(classes: classes, inputShape: inputShape)
-    case "unet": UNet(width: 4).model(classes: classes, inputShape: inputShape)
-    default: throw UnknownName(name: name)
-    }
+    try narrowNetwork(name, divisor: divisor, classes: classes, inputShape: inputShape)
+  }
+}
+
+/// The network with all widths divided and without dropout, whose masks aren't PyTorch's.
+func narrowNetwork(_ name: String, divisor: Int, classes: Int, inputShape: Shape) throws -> Sequential {
+  switch name {
+  case "resnet18":
+    ResNet(blocks: [2, 2, 2, 2], isBottleneck: false, width: 64 / divisor)
+      .model(classes: classes, inputShape: inputShape)
+  case "resnet50":
+    ResNet(blocks: [3, 4, 6, 3], isBottleneck: true, width: 64 / divisor)
+      .model(classes: classes, inputShape: inputShape)
+  case "mobilenet_v2": MobileNetV2(divisor: divisor, dropout: 0).model(classes: classes, inputShape: inputShape)
+  case "densenet121": DenseNet121(growth: 32 / divisor).model(classes: classes, inputShape: inputShape)
+  case "squeezenet1_0":
+    SqueezeNet(.v1_0, divisor: divisor, dropout: 0).model(classes: classes, inputShape: inputShape)
+  case "squeezenet1_1":
+    SqueezeNet(.v1_1, divisor: divisor, dropout: 0).model(classes: classes, inputShape: inputShape)
+  case "alexnet": AlexNet(divisor: divisor, dropout: 0).model(classes: classes, inputShape: inputShape)
+  case "vgg16": VGG16(divisor: divisor, dropout: 0).model(classes: classes, inputShape: inputShape)
+  case "unet": UNet(width: 4).model(classes: classes, inputShape: inputShape)
+  default: throw UnknownName(name: name)
   }
 }
 
@@ -79,6 +83,17 @@ func uniform(_ count: Int, stream: Int) -> [Double] {
     x ^= x >> 16
     return Double(x >> 8) / 0x1p23 - 1
   }
+}
+
+/// A parameter of PyTorch's shape, by the formulas of the fixtures' scripts.
+func initialValues(_ name: String, _ shape: Shape, stream: Int) -> [Double] {
+  let u = uniform(shape.count, stream: stream)
+  if shape.rank > 1 {
+    let bound = (6 / Double(shape.count / shape[0])).squareRoot()
+    return u.map { bound * $0 }
+  }
+  if name.hasSuffix("running_var") { return u.map { 1 + 0.5 * $0 } }
+  return name.hasSuffix("weight") ? u.map { 1 + 0.3 * $0 } : u.map { 0.1 * $0 }
 }
 
 @Suite struct TorchvisionTests {
@@ -171,17 +186,7 @@ private struct FixtureProblem {
     streams = Dictionary(uniqueKeysWithValues: layouts.keys.sorted().enumerated().map { ($1, $0 + 1) })
     var parameters: [String: Tensor] = [:]
     for (name, layout) in layouts {
-      let u = uniform(layout.shape.count, stream: streams[name] ?? 0)
-      let shape = layout.shape
-      let values: [Double]
-      if shape.rank > 1 {
-        let bound = (6 / Double(shape.count / shape[0])).squareRoot()
-        values = u.map { bound * $0 }
-      } else if name.hasSuffix("running_var") {
-        values = u.map { 1 + 0.5 * $0 }
-      } else {
-        values = name.hasSuffix("weight") ? u.map { 1 + 0.3 * $0 } : u.map { 0.1 * $0 }
-      }
+      let values = initialValues(name, layout.shape, stream: streams[name] ?? 0)
       parameters[name] = try tensor(try layout.reordered(values), TensorType(layout.storedShape, element))
     }
     self.parameters = parameters

@@ -179,7 +179,8 @@ enum Problems {
         batchNormalization(rows: [3, 5, 2], channels: count), frozenNormalization(channels: count, isLearned: true),
         frozenNormalization(channels: count, isLearned: false), dropout(count),
         unary("broadcast of a sum", [count], SumAll()),
-        crossEntropy(rows: 7, classes: count, .mean), crossEntropy(rows: 2, classes: count, .sum),
+        crossEntropy(rows: 7, classes: count, .mean), crossEntropy(rows: 3, classes: count, .mean, labelSmoothing: 0.1),
+        crossEntropy(rows: 2, classes: count, .sum),
         Problem(
           description: "add, subtract, multiply \(count)", shapes: [[count], [count], [count]],
           terms: 4, isMultilinear: false
@@ -255,14 +256,15 @@ enum Problems {
     }
   }
 
-  static func crossEntropy(rows: Int, classes: Int, _ reduction: Reduction) -> Problem {
+  static func crossEntropy(rows: Int, classes: Int, _ reduction: Reduction, labelSmoothing: Double = 0) -> Problem {
     let labels = (0..<rows).map { Int32($0 * 5 % classes) }
     return Problem(
-      description: "cross entropy \(rows) \(classes) \(reduction)", shapes: [[rows, classes]],
+      description: "cross entropy \(rows) \(classes) \(reduction) \(labelSmoothing)", shapes: [[rows, classes]],
       fixed: (try? [Tensor(labels, shape: [rows])]) ?? [], terms: 64, isMultilinear: false
     ) { graph, operands, fixed in
       try graph.add(
-        SoftmaxCrossEntropy(reduction: reduction), operands + fixed, name: "cross_entropy")[0]
+        SoftmaxCrossEntropy(reduction: reduction, labelSmoothing: labelSmoothing), operands + fixed,
+        name: "cross_entropy")[0]
     }
   }
 }

@@ -68,7 +68,8 @@ struct NetworkCommand: ParsableCommand {
     options.recomputes = recomputation
     let benchmark = try NetworkBenchmark(
       NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: seed,
-      workers: machine.resolvedWorkers(), options: options, weights: published.file())
+      workers: machine.resolvedWorkers(), options: options, weights: published.file(),
+      except: published.except)
     let result = try benchmark.measure(window: duration / 5)
     let profile = self.profile ? try NodeTimes(benchmark, runs: 5) : nil
     switch format {

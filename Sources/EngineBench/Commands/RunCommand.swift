@@ -3,6 +3,7 @@ import Tessera
 import TesseraData
 import TesseraKernels
 import TesseraNetworks
+import TesseraTraining
 
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -24,12 +25,17 @@ struct RunCommand: ParsableCommand {
     printLine("memory read      \(Format.fixed(peak.readGigabytesPerSecond, 1)) GB/s")
 
     let network = try NetworkCatalogue.network(named: Datasets.digits.defaultNetwork)
-    let run = try TrainingRun(
-      network, train: Datasets.digits(.train), test: Datasets.digits(.test),
-      settings: TrainingRun.Settings(
-        epochs: 12, batch: 64, seed: 0, learningRate: 0.05, workers: workers, options: options))
-    printLine("\ntraining \(network.name) on \(run.trainingImageCount) real 8x8 digits")
-    try TrainingReport.train(run)
+    let train = try Datasets.digits(.train)
+    var settings = TrainingSettings()
+    settings.epochs = 12
+    settings.optimizer = .sgd(momentum: 0.9, weightDecay: 1e-4)
+    let steps = settings.stepsPerEpoch(train)
+    settings.schedule = .cosine(0.05, steps: steps * settings.epochs, warmUpSteps: steps)
+    settings.workers = workers
+    settings.options = options
+    let loop = try TrainingLoop(network.model, store: ParameterStore(), train: train, settings: settings)
+    printLine("\ntraining \(network.name) on \(train.count) real 8x8 digits")
+    try TrainingReport.train(loop, epochs: settings.epochs, test: Datasets.digits(.test))
 
     let batch = 256
     let table = try LayerTable.measured(

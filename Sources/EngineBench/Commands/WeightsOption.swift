@@ -10,6 +10,13 @@ struct WeightsOption: ParsableArguments {
       "A safetensors file with torchvision's names and shapes, in place of random weights.", valueName: "file"))
   var path: String?
 
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Layers that keep their random weights, whatever the file says of them: `fc` for other classes.",
+      valueName: "layers"))
+  var except: [String] = []
+
   /// The file, opened and checked; nil where none is named.
   func file() throws(TesseraError) -> SafetensorsFile? {
     guard let path else { return nil }

@@ -42,10 +42,12 @@ final class NetworkBenchmark {
   private let learningRate: HostTensor<Float>
   private let session: Session
 
-  /// - Parameter weights: nil: random ones.
+  /// - Parameters:
+  ///   - weights: nil: random ones.
+  ///   - layers: whose weights stay random.
   init(
     _ network: Network, batch: Int, mode: NetworkMode, seed: UInt64, workers: Int,
-    options: Program.Options, weights: SafetensorsFile? = nil
+    options: Program.Options, weights: SafetensorsFile? = nil, except layers: [String] = []
   ) throws(TesseraError) {
     self.network = network
     self.batch = batch
@@ -62,7 +64,7 @@ final class NetworkBenchmark {
         optimizer: .sgd(momentum: 0.9), store: store, options: options, workers: workers
       ).session
     }
-    if let weights { try store.load(weights, for: network.model) }
+    if let weights { try store.load(weights, for: network.model, except: layers) }
     let outputCount = session.program.outputs.first { $0.name == "output" }?.type.shape.count ?? 0
     // Only now is it known that such a batch has a number of elements.
     images = try .normal(batch * network.inputShape.count, seed: seed)

@@ -31,10 +31,18 @@ public final class ModelBuilder {
   /// The paths that belong to shared layers.
   private var sharedPaths: Set<String> = []
 
+  /// Whether random masks follow from the number of micro-batches so far, of which a step has several.
+  private let countsMicroBatches: Bool
+
   /// An empty graph to build into.
-  public init(mode: ModelMode, element: ElementType = .float32) {
+  public convenience init(mode: ModelMode, element: ElementType = .float32) {
+    self.init(mode: mode, element: element, countsMicroBatches: false)
+  }
+
+  init(mode: ModelMode, element: ElementType, countsMicroBatches: Bool) {
     self.mode = mode
     self.element = element
+    self.countsMicroBatches = countsMicroBatches
   }
 
   /// The full name of a thing of the current layer.
@@ -120,13 +128,17 @@ public final class ModelBuilder {
   /// The seed of random masks, from the store.
   public func seed() throws(TesseraError) -> Value { try graph.addVariable(Self.seedVariable) }
 
-  /// The number of steps done so far.
-  public func step() throws(TesseraError) -> Value { try graph.addVariable(Self.stepVariable) }
+  /// The number of steps done so far; of micro-batches, where a step is cut into these.
+  public func step() throws(TesseraError) -> Value {
+    try graph.addVariable(countsMicroBatches ? Self.microBatchVariable : Self.stepVariable)
+  }
 
   static let seedVariable = Variable(
     name: "seed", type: TensorType(.scalar, .int64), role: .counter, isTrainable: false)
   static let stepVariable = Variable(
     name: "step", type: TensorType(.scalar, .int64), role: .counter, isTrainable: false)
+  static let microBatchVariable = Variable(
+    name: "micro_batch", type: TensorType(.scalar, .int64), role: .counter, isTrainable: false)
 
   /// Applies an operation, named after the current layer, and returns all its results.
   public func add(_ operation: any Operation, _ inputs: [Value], name suffix: String? = nil)

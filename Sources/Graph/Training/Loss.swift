@@ -1,7 +1,7 @@
 /// What training makes small.
 public struct Loss: Hashable, Sendable {
   package enum Kind: Hashable, Sendable {
-    case softmaxCrossEntropy(Reduction)
+    case softmaxCrossEntropy(Reduction, labelSmoothing: Double)
     case meanSquaredError(Reduction)
   }
 
@@ -9,8 +9,9 @@ public struct Loss: Hashable, Sendable {
 
   /// Cross-entropy of the softmax of the model's output with integer labels. A model that ends in a softmax is trained
   /// on what goes into it: the loss computes both in one, stably.
-  public static func softmaxCrossEntropy(reduction: Reduction = .mean) -> Loss {
-    Loss(kind: .softmaxCrossEntropy(reduction))
+  /// - Parameter labelSmoothing: the share of the target that all classes have alike, in 0...1.
+  public static func softmaxCrossEntropy(reduction: Reduction = .mean, labelSmoothing: Double = 0) -> Loss {
+    Loss(kind: .softmaxCrossEntropy(reduction, labelSmoothing: labelSmoothing))
   }
 
   /// The squared difference of the model's output from a target of the same shape.

@@ -17,6 +17,19 @@ public struct Optimizer: Hashable, Sendable {
   let rule: Rule
   let weightDecay: Double
   let groups: [String: ParameterGroup]
+  /// Of all gradients together; nil: any.
+  let largestNorm: Double?
+
+  private init(rule: Rule, weightDecay: Double, groups: [String: ParameterGroup], largestNorm: Double? = nil) {
+    (self.rule, self.weightDecay, self.groups, self.largestNorm) = (rule, weightDecay, groups, largestNorm)
+  }
+
+  /// The same with gradients that are scaled down, all alike, where the norm of all of them together is larger than this.
+  /// As `torch.nn.utils.clip_grad_norm_`: by norm / (their norm + 1e-6).
+  /// - Parameter norm: above 0.
+  public func clippingGradients(toNorm norm: Double) -> Optimizer {
+    Optimizer(rule: rule, weightDecay: weightDecay, groups: groups, largestNorm: norm)
+  }
 
   /// As `torch.optim.SGD` with dampening 0.
   public static func sgd(

@@ -50,6 +50,9 @@ public protocol ElementwiseKernels {
   /// The sum of (a - b)^2, likewise.
   static func squaredDistance(count: Int, a: UnsafePointer<Float>, b: UnsafePointer<Float>) -> Float
 
+  /// The sum of x^2, likewise.
+  static func sumOfSquares(count: Int, x: UnsafePointer<Float>) -> Float
+
   /// True iff no element is NaN or infinite.
   static func allFinite(count: Int, x: UnsafePointer<Float>) -> Bool
 

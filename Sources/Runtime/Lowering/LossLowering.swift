@@ -68,6 +68,7 @@ extension SoftmaxCrossEntropy: KernelOperation {
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
     let factor = Float(reduction.factor(rows.count))
+    let smoothing = Float(labelSmoothing)
     var kernel = context.rowwise(
       "softmax_cross_entropy.forward", rows: rows.count, elementsPerRow: rows.width
     ) { range, arguments in
@@ -78,6 +79,13 @@ extension SoftmaxCrossEntropy: KernelOperation {
         rows: range.count, classes: rows.width, x: arguments.x(0) + first,
         labels: labels + range.lowerBound, losses: arguments.workspaceFloats + range.lowerBound,
         probabilities: arguments.y(1) + first)
+      guard smoothing > 0 else { return }
+      // The sum of t x is that of the label, brought nearer to the mean.
+      for row in range {
+        let logits = arguments.x(0) + row * rows.width
+        let mean = kernels.sum(count: rows.width, x: logits) / Float(rows.width)
+        arguments.workspaceFloats[row] += smoothing * (logits[Int(labels[row])] - mean)
+      }
     }
     kernel.workspaceByteCount = rows.count * MemoryLayout<Float>.stride
     kernel.phases.append(
@@ -92,6 +100,7 @@ extension SoftmaxCrossEntropy: KernelOperation {
     -> NodeKernel
   {
     let factor = T(reduction.factor(rows.count))
+    let smoothing = labelSmoothing
     var kernel = T.referenceKernel("softmax_cross_entropy.forward") { arguments in
       let labels = arguments.x(1, Int32.self)
       try checkLabels(labels, 0..<rows.count, classes: rows.width, at: location)
@@ -99,7 +108,7 @@ extension SoftmaxCrossEntropy: KernelOperation {
       guard let start = losses.baseAddress else { return }
       Reference.softmaxCrossEntropy(
         rows: rows.count, classes: rows.width, x: arguments.x(0, T.self), labels: labels,
-        losses: start, probabilities: arguments.y(1, T.self))
+        smoothing: smoothing, losses: start, probabilities: arguments.y(1, T.self))
       arguments.y(0, T.self).pointee = factor * Reference.sum(count: rows.count, x: start)
     }
     kernel.workspaceByteCount = rows.count * MemoryLayout<T>.stride
@@ -127,23 +136,33 @@ extension SoftmaxCrossEntropyGradient: KernelOperation {
     let kernels = context.kernels
     let streams = context.streams
     let factor = Float(reduction.factor(rows.count))
+    let smoothing = Float(labelSmoothing)
     return context.rowwise(
       "softmax_cross_entropy.backward", rows: rows.count, elementsPerRow: rows.width
     ) { range, arguments in
       let first = range.lowerBound * rows.width
+      let scale = factor * arguments.x(0).pointee
+      let labels = arguments.x(2, Int32.self) + range.lowerBound
+      let dx = arguments.y(0) + first
       kernels.softmaxCrossEntropyBackward(
-        rows: range.count, classes: rows.width, probabilities: arguments.x(1) + first,
-        labels: arguments.x(2, Int32.self) + range.lowerBound,
-        factor: factor * arguments.x(0).pointee, dx: arguments.y(0) + first, streams: streams)
+        rows: range.count, classes: rows.width, probabilities: arguments.x(1) + first, labels: labels,
+        factor: scale, dx: dx, streams: streams && smoothing == 0)
+      guard smoothing > 0 else { return }
+      kernels.affine(
+        count: range.count * rows.width, factor: 1, offset: -scale * smoothing / Float(rows.width), x: dx, y: dx,
+        streams: false)
+      for row in 0..<range.count { dx[row * rows.width + Int(labels[row])] += scale * smoothing }
     }
   }
 
   private func reference<T: ReferenceScalar>(_ rows: Rows, _: T.Type) -> NodeKernel {
     let factor = reduction.factor(rows.count)
+    let smoothing = labelSmoothing
     return T.referenceKernel("softmax_cross_entropy.backward") { arguments in
       Reference.softmaxCrossEntropyBackward(
         rows: rows.count, classes: rows.width, probabilities: arguments.x(1, T.self),
-        labels: arguments.x(2, Int32.self), factor: factor * Double(arguments.x(0, T.self).pointee),
+        labels: arguments.x(2, Int32.self), smoothing: smoothing,
+        factor: factor * Double(arguments.x(0, T.self).pointee),
         dx: arguments.y(0, T.self))
     }
   }

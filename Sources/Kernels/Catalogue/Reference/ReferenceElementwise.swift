@@ -71,6 +71,15 @@ extension Reference {
     return T(sum)
   }
 
+  /// The sum of x^2.
+  @_specialize(where T == Float)
+  @_specialize(where T == Double)
+  public static func sumOfSquares<T: BinaryFloatingPoint>(count: Int, x: UnsafePointer<T>) -> T {
+    var sum = 0.0
+    for i in 0..<count { sum += Double(x[i]) * Double(x[i]) }
+    return T(sum)
+  }
+
   /// y = factor * x + offset
   @_specialize(where T == Float)
   @_specialize(where T == Double)

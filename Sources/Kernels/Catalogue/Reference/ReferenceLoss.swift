@@ -28,31 +28,38 @@ extension Reference {
     }
   }
 
-  /// losses[row] = log sum exp(x) - x[label]; probabilities = softmax(x).
+  /// losses[row] = log sum exp(x) - sum of t x, t = (1 - smoothing) onehot(label) + smoothing / classes; probabilities =
+  /// softmax(x).
   @_specialize(where T == Float)
   @_specialize(where T == Double)
   public static func softmaxCrossEntropy<T: BinaryFloatingPoint>(
     rows: Int, classes: Int, x: UnsafePointer<T>, labels: UnsafePointer<Int32>,
-    losses: UnsafeMutablePointer<T>, probabilities: UnsafeMutablePointer<T>
+    smoothing: Double = 0, losses: UnsafeMutablePointer<T>, probabilities: UnsafeMutablePointer<T>
   ) {
     for row in 0..<rows {
       let logits = x + row * classes
       let (maximum, sum) = softmaxSum(classes: classes, x: logits)
-      losses[row] = T(Double.log(sum) + (maximum - Double(logits[Int(labels[row])])))
+      var loss = Double.log(sum) + (maximum - Double(logits[Int(labels[row])]))
+      if smoothing > 0 {
+        var mean = 0.0
+        for i in 0..<classes { mean += Double(logits[i]) / Double(classes) }
+        loss += smoothing * (Double(logits[Int(labels[row])]) - mean)
+      }
+      losses[row] = T(loss)
     }
     softmax(rows: rows, classes: classes, x: x, y: probabilities)
   }
 
-  /// dx = (probabilities - onehot(label)) * factor.
+  /// dx = (probabilities - t) * factor, t as above.
   @_specialize(where T == Float)
   @_specialize(where T == Double)
   public static func softmaxCrossEntropyBackward<T: BinaryFloatingPoint>(
     rows: Int, classes: Int, probabilities: UnsafePointer<T>, labels: UnsafePointer<Int32>,
-    factor: Double, dx: UnsafeMutablePointer<T>
+    smoothing: Double = 0, factor: Double, dx: UnsafeMutablePointer<T>
   ) {
     for row in 0..<rows {
       for i in 0..<classes {
-        let target = i == Int(labels[row]) ? 1.0 : 0
+        let target = (i == Int(labels[row]) ? 1 - smoothing : 0) + smoothing / Double(classes)
         dx[row * classes + i] = T((Double(probabilities[row * classes + i]) - target) * factor)
       }
     }

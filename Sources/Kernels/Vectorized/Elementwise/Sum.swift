@@ -45,6 +45,24 @@ extension Kernels {
     return total(combined(accumulators))
   }
 
+  /// As ``sum(count:x:)``.
+  public static func sumOfSquares(count: Int, x: UnsafePointer<Float>) -> Float {
+    let leaf = 64 * lanes
+    if count <= leaf { return leafSumOfSquares(count: count, x: x) }
+    let leaves = (count + leaf - 1) / leaf
+    let left = (leaves + 1) / 2 * leaf
+    return sumOfSquares(count: left, x: x) + sumOfSquares(count: count - left, x: x + left)
+  }
+
+  @inline(never)
+  private static func leafSumOfSquares(count: Int, x: UnsafePointer<Float>) -> Float {
+    var accumulators = InlineArray<4, Vector>(repeating: .zero)
+    @inline(__always)
+    func add(_ sum: Vector, _ x: Vector) -> Vector { multiplyAdd(sum, x, x) }
+    accumulate(count: count, x, &accumulators, add)
+    return total(combined(accumulators))
+  }
+
   @inline(never)
   private static func leafSum(count: Int, x: UnsafePointer<Float>) -> Float {
     var accumulators = InlineArray<4, Vector>(repeating: .zero)

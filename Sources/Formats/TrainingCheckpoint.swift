@@ -5,13 +5,13 @@ public import TesseraRuntime
 /// Everything that training goes on from: a store's weights, optimizer state, running statistics, step and seed, and what
 /// the training loop says of itself (epoch, place in the data, best loss so far).
 ///
-///     try Checkpoint(of: store, state: ["epoch": "3"]).write(to: "latest.safetensors")
-///     try Checkpoint(path: "latest.safetensors").restore(to: store)
+///     try TrainingCheckpoint(of: store, state: ["epoch": "3"]).write(to: "latest.safetensors")
+///     try TrainingCheckpoint(path: "latest.safetensors").restore(to: store)
 ///
 /// A checkpoint is a safetensors file in Tessera's own names and layouts. Random numbers need no state of their own:
 /// dropout's follow from seed and step, the order of images from seed and epoch. A checksum in the file covers every byte
 /// of it.
-public struct Checkpoint: Sendable {
+public struct TrainingCheckpoint: Sendable {
   /// The layout of the file that this version writes and reads.
   static let version = "1"
 
