@@ -45,6 +45,7 @@ let package = Package(
   products: [
     .library(name: "Tessera", targets: ["Tessera"]),
     .library(name: "TesseraData", targets: ["TesseraData"]),
+    .library(name: "TesseraFormats", targets: ["TesseraFormats"]),
     .library(name: "TesseraNetworks", targets: ["TesseraNetworks"]),
     .executable(name: "engine-bench", targets: ["engine-bench"]),
   ],
@@ -52,6 +53,7 @@ let package = Package(
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
   ],
   targets: [
@@ -79,6 +81,7 @@ let package = Package(
       dependencies: [
         "TesseraGraph", "TesseraKernels", "CHwloc", "CTesseraShims",
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "CoreMetrics", package: "swift-metrics"),
       ],
       path: "Sources/Runtime", swiftSettings: strict),
     .target(
@@ -87,12 +90,15 @@ let package = Package(
       name: "TesseraData", dependencies: ["TesseraGraph", "CZlib", "CDigits"], path: "Sources/Data",
       swiftSettings: strict),
     .target(
-      name: "TesseraNetworks", dependencies: ["Tessera"], path: "Sources/Networks",
+      name: "TesseraFormats", dependencies: ["TesseraGraph", "TesseraRuntime", "CZlib"], path: "Sources/Formats",
+      swiftSettings: strict),
+    .target(
+      name: "TesseraNetworks", dependencies: ["Tessera", "TesseraFormats"], path: "Sources/Networks",
       swiftSettings: strict),
     .executableTarget(
       name: "engine-bench",
       dependencies: [
-        "Tessera", "TesseraData", "TesseraNetworks", "TesseraKernels", "TesseraRuntime",
+        "Tessera", "TesseraData", "TesseraFormats", "TesseraNetworks", "TesseraKernels", "TesseraRuntime",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
@@ -104,6 +110,8 @@ let package = Package(
       name: "RuntimeTests",
       dependencies: [
         "Tessera", "TesseraKernels", "TesseraNetworks", "CAllocationCounter", "CTestSettings", "CTesseraShims",
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "MetricsTestKit", package: "swift-metrics"),
       ],
       swiftSettings: strict),
     .testTarget(
@@ -111,6 +119,8 @@ let package = Package(
     .testTarget(
       name: "DataTests", dependencies: ["TesseraData", "TesseraGraph", "CZlib"],
       swiftSettings: strict),
+    .testTarget(
+      name: "FormatTests", dependencies: ["Tessera", "TesseraFormats", "TesseraNetworks"], swiftSettings: strict),
     .testTarget(name: "GraphTests", dependencies: ["TesseraGraph"], swiftSettings: strict),
     .testTarget(
       name: "KernelTests", dependencies: ["TesseraKernels"], path: "Tests/KernelTests", swiftSettings: strict),

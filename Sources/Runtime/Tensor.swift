@@ -38,7 +38,7 @@ public struct Tensor: Sendable {
 
   /// Zeros, to be filled by the creator before anyone else sees them.
   /// - Throws: ``TesseraError/Code/systemFailure``, which names what the memory is for, where there is none.
-  init(allocating type: TensorType, for name: String) throws(TesseraError) {
+  package init(allocating type: TensorType, for name: String) throws(TesseraError) {
     self.type = type
     storage = try AlignedMemory(allocating: type.byteCount, for: name)
   }

@@ -29,6 +29,8 @@ struct NetworkCommand: ParsableCommand {
 
   @OptionGroup var saved: ChoicesOption
 
+  @OptionGroup var published: WeightsOption
+
   @Option(help: "Client threads that run the program at once; training takes one.")
   var streams = 1
 
@@ -40,6 +42,9 @@ struct NetworkCommand: ParsableCommand {
 
   @Flag(inversion: .prefixedNo, help: "Whether kernels take in what follows them (sums, activations, normalizations).")
   var fusion = true
+
+  @Flag(inversion: .prefixedNo, help: "Whether training computes cheap values again instead of keeping them.")
+  var recomputation = true
 
   @Flag(help: "Also time each kernel, over five further runs; in json each node.")
   var profile = false
@@ -67,9 +72,10 @@ struct NetworkCommand: ParsableCommand {
   func run() throws {
     var options = try machine.programOptions(numerics: precision.numerics, choices: saved.choices())
     options.fusesNodes = fusion
+    options.recomputes = recomputation
     let benchmark = try NetworkBenchmark(
       NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: seed,
-      workers: machine.resolvedWorkers(), options: options)
+      workers: machine.resolvedWorkers(), options: options, weights: published.file())
     let result = try benchmark.measure(window: duration / 5, streams: streams)
     let profile = self.profile ? try NodeTimes(benchmark, runs: 5) : nil
     switch format {
@@ -95,6 +101,7 @@ struct NetworkCommand: ParsableCommand {
       printTime("99.9 %", result.p999Ms)
       printTime("longest", result.maximumMs)
       printLine("images a second   \(Format.grouped(result.imagesPerSecond))")
+      printLine("planned memory    \(TopologyReport.size(result.plannedBytes))")
       printLine("checksum          \(result.checksum)")
       if let profile { printLine(profile.text) }
     }

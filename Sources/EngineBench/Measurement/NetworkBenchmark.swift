@@ -1,5 +1,6 @@
 import ArgumentParser
 import Tessera
+import TesseraFormats
 import TesseraKernels
 import TesseraNetworks
 
@@ -23,6 +24,7 @@ struct NetworkResult: Encodable {
   let maximumMs: Double
   let imagesPerSecond: Double
   let checksum: String
+  let plannedBytes: Int
 
   enum CodingKeys: String, CodingKey {
     case network, batch, mode, isa, workers, streams, checksum
@@ -33,6 +35,7 @@ struct NetworkResult: Encodable {
     case p999Ms = "p999_ms"
     case maximumMs = "max_ms"
     case imagesPerSecond = "images_per_second"
+    case plannedBytes = "planned_bytes"
   }
 }
 
@@ -48,9 +51,10 @@ final class NetworkBenchmark: Sendable {
   private let learningRate: HostTensor<Float>
   private let session: Session
 
+  /// - Parameter weights: nil: random ones.
   init(
     _ network: Network, batch: Int, mode: NetworkMode, seed: UInt64, workers: Int,
-    options: Program.Options
+    options: Program.Options, weights: SafetensorsFile? = nil
   ) throws(TesseraError) {
     self.network = network
     self.batch = batch
@@ -67,6 +71,7 @@ final class NetworkBenchmark: Sendable {
         optimizer: .sgd(momentum: 0.9), store: store, options: options, workers: workers
       ).session
     }
+    if let weights { try store.load(weights, for: network.model) }
     let outputCount = session.program.outputs.first { $0.name == "output" }?.type.shape.count ?? 0
     // Only now is it known that such a batch has a number of elements.
     images = try .normal(batch * network.inputShape.count, seed: seed)
@@ -100,17 +105,32 @@ final class NetworkBenchmark: Sendable {
       bestMs: timing.bestSeconds * 1e3, medianMs: timing.seconds(percentile: 50) * 1e3,
       p90Ms: timing.seconds(percentile: 90) * 1e3, p99Ms: timing.seconds(percentile: 99) * 1e3,
       p999Ms: timing.seconds(percentile: 99.9) * 1e3, maximumMs: timing.seconds(percentile: 100) * 1e3,
-      imagesPerSecond: Double(batch) * timing.callsPerSecond, checksum: checksum)
+      imagesPerSecond: Double(batch) * timing.callsPerSecond, checksum: checksum, plannedBytes: memoryUse.byteCount)
   }
 
   /// Where the time of one inference or training step goes.
-  func profile() throws(TesseraError) -> RunProfile {
-    try session.profile { (call) throws(TesseraError) in try bind(call, output) }
+  func profile() throws(TesseraError) -> RunProfile { try session.profile(bind) }
+
+  /// Who computes what, when the workers are awake and warm.
+  func trace() throws -> RunTrace {
+    try session.withWorkers {
+      for _ in 0..<2 { try run() }
+      return try session.trace(bind)
+    }
   }
+
+  func run() throws(TesseraError) { try run(output) }
 
   private func run(_ output: HostTensor<Float>) throws(TesseraError) {
     try session.run { (call) throws(TesseraError) in try bind(call, output) }
   }
+
+  /// What the session takes, as planned.
+  var memoryUse: MemoryUse { session.program.memoryUse(workers: session.workers) }
+
+  var workers: Int { session.workers }
+
+  private func bind(_ call: borrowing RunBindings) throws(TesseraError) { try bind(call, output) }
 
   private func bind(_ call: borrowing RunBindings, _ output: HostTensor<Float>) throws(TesseraError) {
     try call.setInput("input", UnsafeRawBufferPointer(images.bytes))
@@ -127,10 +147,10 @@ final class NetworkBenchmark: Sendable {
     var checksum = Checksum()
     switch mode {
     case .inference:
-      try run(output)
+      try run()
       checksum.add(UnsafeRawBufferPointer(output.bytes))
     case .training:
-      for _ in 0..<3 { try run(output) }
+      for _ in 0..<3 { try run() }
       for (_, tensor) in try session.store.snapshot().sorted(by: { $0.key < $1.key }) {
         tensor.withUnsafeBytes { checksum.add($0) }
       }

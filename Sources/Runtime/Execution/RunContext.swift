@@ -31,6 +31,8 @@ final class RunContext: TeamWork, @unchecked Sendable {
   /// When each step was finished, in nanoseconds, if the run is profiled: written by the worker that finished it.
   private let finishedAt: UnsafeMutablePointer<UInt64>
   private var startedAt: UInt64?
+  /// Takes down every task, if anybody asks.
+  private var recorder: TaskRecorder?
 
   private let hasFailed = Atomic<Bool>(false)
   private let failure = Lock<TesseraError?>(nil)
@@ -94,6 +96,9 @@ final class RunContext: TeamWork, @unchecked Sendable {
     finishedAt.deallocate()
   }
 
+  /// All that it allocated for values.
+  var memory: [AlignedMemory] { [arena, scratch] + ownOutputs }
+
   // MARK: Before a run
 
   func bindInput(_ index: Int, _ bytes: UnsafeRawBufferPointer) { inputs[index] = bytes }
@@ -108,7 +113,8 @@ final class RunContext: TeamWork, @unchecked Sendable {
   }
 
   /// Makes everything ready: all inputs are bound.
-  func begin(workers: Int, isProfiled: Bool, isSkipped: (Int) -> Bool) {
+  func begin(workers: Int, isProfiled: Bool, recorder: TaskRecorder?, isSkipped: (Int) -> Bool) {
+    self.recorder = recorder
     startedAt = isProfiled ? DispatchTime.now().uptimeNanoseconds : nil
     if isProfiled { finishedAt.update(repeating: 0, count: plan.steps.count) }
     for (operand, isInput, index) in boundOperands {
@@ -176,7 +182,9 @@ final class RunContext: TeamWork, @unchecked Sendable {
         }
         // While this task isn't done, the commit hasn't begun.
         if finished == 0, isStopped(before: step) { return false }
+        let start = recorder == nil ? 0 : TaskRecorder.now
         guard perform(step, task, ownScratch) else { return false }
+        recorder?.record(step: step, task: task, worker: worker, start: start)
         finished += 1
       }
       share = share + 1 == progress.workers ? 0 : share + 1

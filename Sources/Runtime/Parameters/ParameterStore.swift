@@ -84,11 +84,17 @@ public final class ParameterStore: Sendable {
         throw Self.mismatch(read.variable, stored: present)
       }
     }
+    let new = graph.variables.map(\.variable).filter { stored($0.name) == nil }
     var added: [StoredVariable] = []
-    for read in graph.variables where stored(read.variable.name) == nil {
-      let memory = try AlignedMemory(allocating: read.variable.type.byteCount, for: read.variable.name)
-      try InitialValue.fill(memory, of: read.variable, seed: seed)
-      added.append(StoredVariable(read.variable, memory))
+    guard !new.isEmpty else { return }
+    // One piece for all: large pages aren't left partly empty.
+    let memory = try AlignedMemory(allocating: MemoryPlan.byteCount(of: new), for: "variables")
+    var offset = 0
+    for variable in new {
+      let part = AlignedMemory(offset..<offset + variable.type.byteCount, of: memory)
+      offset += MemoryPlan.aligned(variable.type.byteCount)
+      try InitialValue.fill(part, of: variable, seed: seed)
+      added.append(StoredVariable(variable, part))
     }
     try variables.withLock { (variables) throws(TesseraError) in
       // Another thread may have been first.

@@ -87,6 +87,8 @@ struct Planner {
 
   private mutating func findPhases() {
     phases = [Phase](repeating: .main, count: graph.nodes.count)
+    // What changes in every run is computed in every run, where it is needed: it needn't be kept.
+    let written = Set(graph.updates.map(\.variable))
     let updated = Set(graph.updates.map(\.value))
     // What is read before the commit can't wait for it.
     let read = Set(graph.nodes.flatMap(\.inputs) + graph.finiteChecks)
@@ -96,7 +98,7 @@ struct Planner {
       {
         phases[index] = .commit
       } else if !(node.operation is any UpdateOperation), !node.inputs.isEmpty,
-        node.inputs.allSatisfy({ variables(behind: $0) != nil })
+        node.inputs.allSatisfy({ variables(behind: $0).map(written.isDisjoint(with:)) == true })
       {
         phases[index] = .prepare
       }
@@ -179,6 +181,32 @@ struct Planner {
     var temporary: Int?
   }
 
+  /// The operands in whose place a node's kernel may write a result: of its size, and read by nothing that comes after.
+  private func overwritten(by value: Value, of node: Int, lastReaders: [Int]) -> [Value] {
+    guard value == graph.nodes[node].outputs[0], phases[node] == .main else { return [] }
+    let inputs = graph.nodes[node].inputs
+    let overwritable = nodeKernels[node].overwritableInputs
+    return overwritable.map { root(inputs[$0]) }.filter { operand in
+      lastReaders[operand.index] == node && graph.type(of: operand).byteCount == graph.type(of: value).byteCount
+        && inputs.indices.allSatisfy { overwritable.contains($0) || root(inputs[$0]) != operand }
+    }
+  }
+
+  /// The last node that reads each value's memory; the number of nodes for what the commit, a check or an output reads.
+  private func lastReaders() -> [Int] {
+    var last = [Int](repeating: -1, count: graph.valueCount)
+    let end = graph.nodes.count
+    for (index, node) in graph.nodes.enumerated() where !(node.operation is any ViewOperation) {
+      for value in node.inputs {
+        last[root(value).index] = max(last[root(value).index], phases[index] == .commit ? end : index)
+      }
+    }
+    for value in graph.finiteChecks + graph.updates.map(\.value) + graph.outputs.map(\.value) {
+      last[root(value).index] = end
+    }
+    return last
+  }
+
   /// Gives every value its place, and every node its workspace's.
   private mutating func placeValues() -> (values: [Place], workspaces: [Place]) {
     let updates = Dictionary(
@@ -199,6 +227,7 @@ struct Planner {
       return Place(temporary: temporaryByteCounts.count - 1)
     }
 
+    let lastReaders = lastReaders()
     var values = [Place](repeating: Place(), count: graph.valueCount)
     for index in values.indices {
       let value = Value(index: index)
@@ -216,7 +245,10 @@ struct Planner {
         } else if phases[node] == .commit, let variable = updates[value] {
           values[index].location = .variable(variable)
         } else {
-          values[index] = temporary(graph.type(of: value).byteCount)
+          let operands = overwritten(by: value, of: node, lastReaders: lastReaders)
+          values[index] =
+            operands.lazy.map { values[$0.index] }.first { $0.temporary != nil }
+            ?? temporary(graph.type(of: value).byteCount)
         }
       }
     }
@@ -237,6 +269,7 @@ struct Planner {
     }
     let memory = MemoryPlan(values, order: &plan.order)
     plan.arenaByteCount = memory.arenaByteCount
+    plan.peak = ArenaPeak(values, plan.steps)
     for step in plan.steps.indices {
       for operand in plan.steps[step].operands.indices {
         guard let number = plan.steps[step].operands[operand].temporary else { continue }
