@@ -51,6 +51,7 @@ let package = Package(
     .executable(name: "engine-bench", targets: ["engine-bench"]),
   ],
   dependencies: [
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
@@ -104,6 +105,7 @@ let package = Package(
         "Tessera", "TesseraData", "TesseraFormats", "TesseraNetworks", "TesseraKernels", "TesseraRuntime",
         "TesseraTraining",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
       ],
       path: "Sources/EngineBench", swiftSettings: strict),

@@ -97,6 +97,24 @@ import Testing
     #expect(try run("2", "0.01", seed: "6")["checksum"] as? String != checksum)
   }
 
+  /// Clients at once get the bits of a run alone, or the command fails.
+  @Test func streamsAreClientsAtOnce() throws {
+    func run(_ streams: String) throws -> [String: Any] {
+      let result = try engineBench(
+        "network", "digits_cnn", "--batch", "2", "--streams", streams, "--duration", "0.05", "--format", "json")
+      #expect(result.status == 0, "\(result.errors)")
+      return try #require(try result.objects().first)
+    }
+    let (alone, together) = (try run("1"), try run("3"))
+    #expect(together["streams"] as? Int == 3)
+    #expect(together["checksum"] as? String == alone["checksum"] as? String)
+    let keys = ["median_ms", "p90_ms", "p99_ms", "p999_ms", "max_ms"]
+    for result in [alone, together] {
+      let latencies = try keys.map { try #require(result[$0] as? Double) }
+      #expect(latencies == latencies.sorted() && latencies[0] > 0)
+    }
+  }
+
   @Test func profilesSayWhereTheTimeGoes() throws {
     func profile(_ format: String) throws -> CommandResult {
       try engineBench(
@@ -193,7 +211,9 @@ import Testing
       #expect(try #require(object["value"] as? Double) > 0, "\(object)")
     }
     #expect(objects.contains { $0["measure"] as? String == "fill.stream" })
-    #expect(objects.contains { $0["measure"] as? String == "empty_run" && $0["unit"] as? String == "us" })
+    for run in ["empty_run", "empty_node"] {
+      #expect(objects.filter { $0["measure"] as? String == run && $0["unit"] as? String == "us" }.count == 2)
+    }
   }
 
   /// Rows below the header, and what the error must hold.
@@ -236,6 +256,10 @@ import Testing
     expectFailure(64, ["--workers", "found 0"], try engineBench("topology", "--workers", "0"))
     expectFailure(64, ["--isa", "baseline", "sse9"], try engineBench("topology", "--isa", "sse9"))
     expectFailure(64, ["--batch", "found 0"], try engineBench("network", "mnist_cnn", "--batch", "0"))
+    expectFailure(64, ["--streams", "found 0"], try engineBench("network", "mnist_cnn", "--streams", "0"))
+    expectFailure(
+      64, ["--streams", "in training", "found 2"],
+      try engineBench("network", "mnist_cnn", "--streams", "2", "--mode", "training"))
     expectFailure(
       1, ["system failure", "bytes of memory"], try engineBench("network", "resnet18", "--batch", "1048576"))
     expectFailure(64, ["--epochs"], try engineBench("train", "--epochs", "0"))

@@ -221,6 +221,23 @@ import Testing
     }
   }
 
+  /// From a second after the last run on a process whose teams have nothing to do takes no processor time, in a scope and
+  /// after it.
+  @Test func idleTeamsSleep() async {
+    await #expect(processExitsWith: .success) {
+      let session = try ExecutionTests.session(workers: 4) { _ in }
+      func isIdle() throws -> Bool {
+        for _ in 0..<100 { try ExecutionTests.check(session) }
+        sleep(1)
+        let before = clock()
+        sleep(1)
+        return Double(clock() - before) < 0.01 * Double(CLOCKS_PER_SEC)
+      }
+      let (inScope, outside) = (try session.withWorkers { try isIdle() }, try isIdle())
+      #expect(inScope && outside)
+    }
+  }
+
   private static func mask() -> [UInt64] {
     var words = [UInt64](repeating: 0, count: 64)
     _ = words.withUnsafeMutableBufferPointer { tessera_get_thread_processors($0.baseAddress, $0.count) }

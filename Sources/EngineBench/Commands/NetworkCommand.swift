@@ -7,8 +7,9 @@ struct NetworkCommand: ParsableCommand {
     commandName: "network", abstract: "Times a whole network: inference or training steps.",
     discussion: """
       Networks: \(NetworkCatalogue.all.map { "\($0.name) (\($0.summary))" }.joined(separator: ", ")).
-      best_ms is the best of five window means, median_ms is over single calls, all in one scope whose workers stay \
-      awake. A training step is the forward pass in training mode, the mean softmax cross-entropy on one fixed batch, \
+      best_ms is the best of five window means, median_ms and the other percentiles are over single calls, all in one \
+      scope whose workers stay awake. With several streams as many threads run the program at once, each the next run as \
+      soon as it has the one before, without a scope; images_per_second are those of all. A training step is the forward pass in training mode, the mean softmax cross-entropy on one fixed batch, \
       the backward pass and SGD with learning rate 0.0001 and momentum 0.9. The checksum is of the outputs, or of all \
       parameters after three steps.
       """)
@@ -29,6 +30,9 @@ struct NetworkCommand: ParsableCommand {
   @OptionGroup var saved: ChoicesOption
 
   @OptionGroup var published: WeightsOption
+
+  @Option(help: "Client threads that run the program at once; training takes one.")
+  var streams = 1
 
   @Option(help: "Seed of weights, images and labels.")
   var seed: UInt64 = 0
@@ -52,6 +56,9 @@ struct NetworkCommand: ParsableCommand {
     guard (1...1 << 20).contains(batch) else {
       throw ValidationError("--batch: expected 1 to \(1 << 20), found \(batch)")
     }
+    guard (1...(mode == .training ? 1 : 1024)).contains(streams) else {
+      throw ValidationError("--streams: expected 1\(mode == .training ? " in training" : " to 1024"), found \(streams)")
+    }
     guard duration > 0, duration <= 86_400 else {
       throw ValidationError("--duration: expected seconds above 0, at most a day, found \(duration)")
     }
@@ -70,7 +77,7 @@ struct NetworkCommand: ParsableCommand {
       NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: seed,
       workers: machine.resolvedWorkers(), options: options, weights: published.file(),
       except: published.except)
-    let result = try benchmark.measure(window: duration / 5)
+    let result = try benchmark.measure(window: duration / 5, streams: streams)
     let profile = self.profile ? try NodeTimes(benchmark, runs: 5) : nil
     switch format {
     case .json:
@@ -83,9 +90,17 @@ struct NetworkCommand: ParsableCommand {
       var nodes = CSVPrinter()
       for entry in profile?.entries ?? [] { try nodes.print(entry) }
     case .text:
-      printLine("\(network), batch \(batch), \(mode.rawValue), \(result.workers) workers")
-      printLine("best              \(Format.milliseconds(result.bestMs * 1e-3)) ms")
-      printLine("median            \(Format.milliseconds(result.medianMs * 1e-3)) ms")
+      let clients = streams > 1 ? ", \(streams) streams" : ""
+      printLine("\(network), batch \(batch), \(mode.rawValue), \(result.workers) workers\(clients)")
+      func printTime(_ name: String, _ ms: Double) {
+        printLine("\(Format.left(name, 18))\(Format.milliseconds(ms * 1e-3)) ms")
+      }
+      printTime("best", result.bestMs)
+      printTime("median", result.medianMs)
+      printTime("90 %", result.p90Ms)
+      printTime("99 %", result.p99Ms)
+      printTime("99.9 %", result.p999Ms)
+      printTime("longest", result.maximumMs)
       printLine("images a second   \(Format.grouped(result.imagesPerSecond))")
       printLine("planned memory    \(TopologyReport.size(result.plannedBytes))")
       printLine("checksum          \(result.checksum)")

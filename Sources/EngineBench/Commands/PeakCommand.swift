@@ -9,7 +9,7 @@ struct PeakCommand: ParsableCommand {
       Each figure for one worker and for all of them together, the best of several runs. multiply_add: independent \
       multiply-adds on registers. read, triad (y = a + b / 2), copy and fill move data that fills half of a cache, or four times \
       the last one; a write counts once, though a store reads its line first unless it goes past the caches (stream). \
-      empty_run: a run of a program with nothing to compute.
+      empty_run: a run of a program with nothing to compute. empty_node: a node of such a run, with a task for each worker.
       """)
 
   @OptionGroup var machine: MachineOptions

@@ -15,23 +15,32 @@ struct NetworkResult: Encodable {
   let mode: String
   let isa: String
   let workers: Int
+  let streams: Int
   let bestMs: Double
   let medianMs: Double
+  let p90Ms: Double
+  let p99Ms: Double
+  let p999Ms: Double
+  let maximumMs: Double
   let imagesPerSecond: Double
   let checksum: String
   let plannedBytes: Int
 
   enum CodingKeys: String, CodingKey {
-    case network, batch, mode, isa, workers, checksum
+    case network, batch, mode, isa, workers, streams, checksum
     case bestMs = "best_ms"
     case medianMs = "median_ms"
+    case p90Ms = "p90_ms"
+    case p99Ms = "p99_ms"
+    case p999Ms = "p999_ms"
+    case maximumMs = "max_ms"
     case imagesPerSecond = "images_per_second"
     case plannedBytes = "planned_bytes"
   }
 }
 
 /// A network on one fixed, seeded batch.
-final class NetworkBenchmark {
+final class NetworkBenchmark: Sendable {
   private let network: Network
   private let batch: Int
   private let mode: NetworkMode
@@ -74,14 +83,31 @@ final class NetworkBenchmark {
     labels = try HostTensor(outputCount / network.classes) { _ in Int32(random.next() % UInt64(network.classes)) }
   }
 
-  func measure(window: Double) throws -> NetworkResult {
+  /// - Parameter streams: how many clients run it at once: one with workers that stay awake, several without.
+  /// - Throws: ``TesseraError/Code/invalidData`` if a client gets other bits than a run alone.
+  func measure(window: Double, streams: Int = 1) throws -> NetworkResult {
     let checksum = try self.checksum()
-    let timing = try session.withWorkers { try Timing(window: window) { try run() } }
+    var outputs = [output]
+    for _ in 1..<streams { outputs.append(try HostTensor(output.elements.count) { _ in 0 }) }
+    let run: @Sendable (Int) throws -> Void = { [outputs] stream in try self.run(outputs[stream]) }
+    let timing =
+      try streams > 1
+      ? ClientTiming(clients: streams, window: window, run)
+      : session.withWorkers { try ClientTiming(clients: 1, window: window, run) }
+    for output in outputs where streams > 1 {
+      var found = Checksum()
+      found.add(UnsafeRawBufferPointer(output.bytes))
+      guard found.description == checksum else {
+        throw TesseraError(.invalidData, at: "output", expected: checksum, found: found.description)
+      }
+    }
     return NetworkResult(
       network: network.name, batch: batch, mode: mode.rawValue,
-      isa: session.program.instructionSet.name, workers: session.workers,
-      bestMs: timing.bestSeconds * 1e3, medianMs: timing.medianSeconds * 1e3,
-      imagesPerSecond: Double(batch) / timing.bestSeconds, checksum: checksum, plannedBytes: memoryUse.byteCount)
+      isa: session.program.instructionSet.name, workers: session.workers, streams: streams,
+      bestMs: timing.bestSeconds * 1e3, medianMs: timing.seconds(percentile: 50) * 1e3,
+      p90Ms: timing.seconds(percentile: 90) * 1e3, p99Ms: timing.seconds(percentile: 99) * 1e3,
+      p999Ms: timing.seconds(percentile: 99.9) * 1e3, maximumMs: timing.seconds(percentile: 100) * 1e3,
+      imagesPerSecond: Double(batch) * timing.callsPerSecond, checksum: checksum, plannedBytes: memoryUse.byteCount)
   }
 
   /// Where the time of one inference or training step goes.
@@ -95,7 +121,11 @@ final class NetworkBenchmark {
     }
   }
 
-  func run() throws(TesseraError) { try session.run(bind) }
+  func run() throws(TesseraError) { try run(output) }
+
+  private func run(_ output: HostTensor<Float>) throws(TesseraError) {
+    try session.run { (call) throws(TesseraError) in try bind(call, output) }
+  }
 
   /// What the session takes, as planned.
   var memoryUse: MemoryUse { session.program.memoryUse(workers: session.workers) }
@@ -105,7 +135,9 @@ final class NetworkBenchmark {
   /// What the system gave by now.
   var largePages: LargePages { session.largePages() }
 
-  private func bind(_ call: borrowing RunBindings) throws(TesseraError) {
+  private func bind(_ call: borrowing RunBindings) throws(TesseraError) { try bind(call, output) }
+
+  private func bind(_ call: borrowing RunBindings, _ output: HostTensor<Float>) throws(TesseraError) {
     try call.setInput("input", UnsafeRawBufferPointer(images.bytes))
     try call.setOutput("output", output.bytes)
     if mode == .training {

@@ -40,6 +40,12 @@ struct PeakFigure: Encodable {
           measure: "empty_run", isa: instructionSet.name, level: "", workers: workers,
           value: try emptyRunSeconds(instructionSet, workers: workers) * 1e6, unit: "us"))
     }
+    for workers in teams {
+      figures.append(
+        PeakFigure(
+          measure: "empty_node", isa: instructionSet.name, level: "", workers: workers,
+          value: try emptyNodeSeconds(instructionSet, workers: workers) * 1e6, unit: "us"))
+    }
     return figures
   }
 
@@ -54,7 +60,7 @@ struct PeakFigure: Encodable {
       }
       table.add(
         [figure.measure, figure.measure == "multiply_add" ? figure.isa : figure.level, figure.unit]
-          + values.map { Format.fixed($0.value, 1) })
+          + values.map { Format.fixed($0.value, $0.value < 1 ? 3 : 1) })
     }
     return table.text
   }
@@ -75,6 +81,35 @@ struct PeakFigure: Encodable {
     }
     return timing.bestSeconds
   }
+
+  /// How long a node takes within a run, in which each worker has a task with nothing to do, and the next node waits for
+  /// all of them.
+  private static func emptyNodeSeconds(_ set: InstructionSet, workers: Int) throws -> Double {
+    let count = 1000
+    var graph = Graph()
+    var value = try graph.addInput("x", TensorType([1]))
+    for index in 0..<count { value = try graph.add(Nothing(tasks: workers), [value], name: "node\(index)")[0] }
+    try graph.addOutput("y", value)
+    let session = try Session(
+      Program(graph, options: Program.Options(instructionSet: set)), store: ParameterStore(), workers: workers)
+    let input = try HostTensor<Float>(1) { _ in 1 }
+    let timing = try session.withWorkers {
+      try Timing(window: 0.05) { () throws(TesseraError) in
+        try session.run { (call) throws(TesseraError) in try call.setInput("x", UnsafeRawBufferPointer(input.bytes)) }
+      }
+    }
+    return timing.bestSeconds / Double(count)
+  }
+}
+
+/// Tasks that do nothing, and say that they have work: a run takes all workers.
+private struct Nothing: KernelOperation {
+  let tasks: Int
+  var name: String { "nothing" }
+
+  func outputTypes(_ inputs: [TensorType], at location: String) -> [TensorType] { inputs }
+  func flops(_ inputs: [TensorType]) -> Double { 1e6 }
+  func kernel(_ context: KernelContext) -> NodeKernel { NodeKernel(name: "nothing", taskCount: tasks) { _, _ in } }
 }
 
 /// The bandwidths of one team: those of the caches are measured when they are first asked for, those of memory, which

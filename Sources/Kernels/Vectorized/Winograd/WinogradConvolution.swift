@@ -55,7 +55,11 @@ struct WinogradConvolution: PlannedConvolution {
       tileSteps(extent: group, tallest: TileList.maximumRows(vectors: $0), vectors: $0)
     }
     self.vectors = vectors
-    tilesPerTask = evenShare(tiles.count, at: group)
+    // Few tiles (one image) are cut down to what a register tile is tall, as far as 8 tasks want it, where a block's panel
+    // of U stays in level 2 from one group to the next.
+    let panel = Winograd.points * channels * vectors * lanes * MemoryLayout<Float>.stride
+    let smallest = panel <= caches.level2Bytes / 4 * 3 ? TileList.maximumRows(vectors: vectors) : group
+    tilesPerTask = evenShare(tiles.count, at: min(group, max(smallest, ceilingQuotient(tiles.count, 8))))
     // The transform of the input is done again for each group of blocks: some 6 % of the products of four vectors.
     // Groups are cut only as far as 128 tasks want it.
     let blocks = ceilingQuotient(filters, vectors * lanes)
