@@ -123,9 +123,9 @@ public final class ModelBuilder {
   /// The number of steps done so far.
   public func step() throws(TesseraError) -> Value { try graph.addVariable(Self.stepVariable) }
 
-  static let seedVariable = Variable(
+  package static let seedVariable = Variable(
     name: "seed", type: TensorType(.scalar, .int64), role: .counter, isTrainable: false)
-  static let stepVariable = Variable(
+  package static let stepVariable = Variable(
     name: "step", type: TensorType(.scalar, .int64), role: .counter, isTrainable: false)
 
   /// Applies an operation, named after the current layer, and returns all its results.
