@@ -46,12 +46,14 @@ let package = Package(
     .library(name: "Tessera", targets: ["Tessera"]),
     .library(name: "TesseraData", targets: ["TesseraData"]),
     .library(name: "TesseraNetworks", targets: ["TesseraNetworks"]),
+    .library(name: "TesseraONNX", targets: ["TesseraONNX"]),
     .executable(name: "engine-bench", targets: ["engine-bench"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ],
   targets: [
     .systemLibrary(
@@ -88,10 +90,14 @@ let package = Package(
     .target(
       name: "TesseraNetworks", dependencies: ["Tessera"], path: "Sources/Networks",
       swiftSettings: strict),
+    .target(
+      name: "TesseraONNX",
+      dependencies: ["TesseraGraph", "TesseraRuntime", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      path: "Sources/ONNX", swiftSettings: strict),
     .executableTarget(
       name: "engine-bench",
       dependencies: [
-        "Tessera", "TesseraData", "TesseraNetworks", "TesseraKernels", "TesseraRuntime",
+        "Tessera", "TesseraData", "TesseraNetworks", "TesseraONNX", "TesseraKernels", "TesseraRuntime",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -114,6 +120,8 @@ let package = Package(
       name: "KernelTests", dependencies: ["TesseraKernels"], path: "Tests/KernelTests", swiftSettings: strict),
     .testTarget(
       name: "NetworkTests", dependencies: ["Tessera", "TesseraKernels", "TesseraNetworks"], swiftSettings: strict),
+    .testTarget(
+      name: "ONNXTests", dependencies: ["Tessera", "TesseraNetworks", "TesseraONNX"], swiftSettings: strict),
     .testTarget(
       name: "FixtureTests", dependencies: ["Tessera", "TesseraKernels"], swiftSettings: strict),
   ]

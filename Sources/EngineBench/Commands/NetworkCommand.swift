@@ -1,6 +1,7 @@
 import ArgumentParser
 import Tessera
 import TesseraNetworks
+import TesseraONNX
 
 struct NetworkCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -13,7 +14,7 @@ struct NetworkCommand: ParsableCommand {
       parameters after three steps.
       """)
 
-  @Argument(help: "The network's name.")
+  @Argument(help: "The network's name, or the path of an ONNX model.")
   var network: String
 
   @Option(help: "Images a batch.")
@@ -51,18 +52,22 @@ struct NetworkCommand: ParsableCommand {
       throw ValidationError("--duration: expected seconds above 0, at most a day, found \(duration)")
     }
     do throws(TesseraError) {
-      _ = try NetworkCatalogue.network(named: network)
+      if !isModel { _ = try NetworkCatalogue.network(named: network) }
     } catch {
       throw ValidationError("\(error)")
     }
   }
 
+  private var isModel: Bool { network.hasSuffix(".onnx") }
+
   func run() throws {
     var options = try machine.programOptions(numerics: precision.numerics, choices: saved.choices())
     options.fusesNodes = fusion
+    let (network, weights) =
+      try isModel ? Network.imported(self.network) : (NetworkCatalogue.network(named: network), [:])
     let benchmark = try NetworkBenchmark(
-      NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: seed,
-      workers: machine.resolvedWorkers(), options: options)
+      network, weights: weights, batch: batch, mode: mode, seed: seed, workers: machine.resolvedWorkers(),
+      options: options)
     let result = try benchmark.measure(window: duration / 5)
     let profile = self.profile ? try NodeTimes(benchmark, runs: 5) : nil
     switch format {
@@ -76,12 +81,29 @@ struct NetworkCommand: ParsableCommand {
       var nodes = CSVPrinter()
       for entry in profile?.entries ?? [] { try nodes.print(entry) }
     case .text:
-      printLine("\(network), batch \(batch), \(mode.rawValue), \(result.workers) workers")
+      printLine("\(network.name), batch \(batch), \(mode.rawValue), \(result.workers) workers")
       printLine("best              \(Format.milliseconds(result.bestMs * 1e-3)) ms")
       printLine("median            \(Format.milliseconds(result.medianMs * 1e-3)) ms")
       printLine("images a second   \(Format.grouped(result.imagesPerSecond))")
       printLine("checksum          \(result.checksum)")
       if let profile { printLine(profile.text) }
     }
+  }
+}
+
+extension Network {
+  /// A model from a file as a network, with its weights.
+  fileprivate static func imported(_ path: String) throws(TesseraError) -> (Network, [String: Tensor]) {
+    let layer = try ONNXLayer(ONNXModel(path: path))
+    guard let inputShape = layer.inputShape else {
+      throw TesseraError(
+        .notFound, at: path, expected: "a model that states all sizes of its input but the batch", found: "open ones")
+    }
+    let model = Sequential([layer])
+    let graph = try model.graph(batch: 1)
+    let classes = graph.outputs.first.flatMap { graph.shape(of: $0.value).dimensions.last } ?? 1
+    let network = Network(
+      name: path, summary: "an ONNX model", inputShape: inputShape, classes: max(1, classes), model: model)
+    return (network, try layer.parameters())
   }
 }

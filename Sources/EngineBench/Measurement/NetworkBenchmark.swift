@@ -39,8 +39,9 @@ final class NetworkBenchmark {
   private let learningRate = HostTensor<Float>(1) { _ in 1e-4 }
   private let session: Session
 
+  /// - Parameter weights: those that aren't initialized at random.
   init(
-    _ network: Network, batch: Int, mode: NetworkMode, seed: UInt64, workers: Int,
+    _ network: Network, weights: [String: Tensor] = [:], batch: Int, mode: NetworkMode, seed: UInt64, workers: Int,
     options: Program.Options
   ) throws(TesseraError) {
     self.network = network
@@ -59,6 +60,7 @@ final class NetworkBenchmark {
         optimizer: .sgd(momentum: 0.9), store: store, options: options, workers: workers
       ).session
     }
+    try store.set(weights)
     let outputCount = session.program.outputs.first { $0.name == "output" }?.type.shape.count ?? 0
     output = HostTensor(outputCount) { _ in 0 }
     var random = PhiloxGenerator(seed: seed, stream: StableHash.fnv1a("labels"))
