@@ -45,6 +45,7 @@ let package = Package(
   products: [
     .library(name: "Tessera", targets: ["Tessera"]),
     .library(name: "TesseraData", targets: ["TesseraData"]),
+    .library(name: "TesseraFormats", targets: ["TesseraFormats"]),
     .library(name: "TesseraNetworks", targets: ["TesseraNetworks"]),
     .library(name: "TesseraONNX", targets: ["TesseraONNX"]),
     .executable(name: "engine-bench", targets: ["engine-bench"]),
@@ -52,6 +53,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ],
@@ -80,6 +82,7 @@ let package = Package(
       dependencies: [
         "TesseraGraph", "TesseraKernels", "CHwloc", "CTesseraShims",
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "CoreMetrics", package: "swift-metrics"),
       ],
       path: "Sources/Runtime", swiftSettings: strict),
     .target(
@@ -88,7 +91,10 @@ let package = Package(
       name: "TesseraData", dependencies: ["TesseraGraph", "CZlib", "CDigits"], path: "Sources/Data",
       swiftSettings: strict),
     .target(
-      name: "TesseraNetworks", dependencies: ["Tessera"], path: "Sources/Networks",
+      name: "TesseraFormats", dependencies: ["TesseraGraph", "TesseraRuntime", "CZlib"], path: "Sources/Formats",
+      swiftSettings: strict),
+    .target(
+      name: "TesseraNetworks", dependencies: ["Tessera", "TesseraFormats"], path: "Sources/Networks",
       swiftSettings: strict),
     .target(
       name: "TesseraONNX",
@@ -97,7 +103,8 @@ let package = Package(
     .executableTarget(
       name: "engine-bench",
       dependencies: [
-        "Tessera", "TesseraData", "TesseraNetworks", "TesseraONNX", "TesseraKernels", "TesseraRuntime",
+        "Tessera", "TesseraData", "TesseraFormats", "TesseraNetworks", "TesseraONNX", "TesseraKernels",
+        "TesseraRuntime",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -108,6 +115,8 @@ let package = Package(
       name: "RuntimeTests",
       dependencies: [
         "Tessera", "TesseraKernels", "TesseraNetworks", "CAllocationCounter", "CTestSettings", "CTesseraShims",
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "MetricsTestKit", package: "swift-metrics"),
       ],
       swiftSettings: strict),
     .testTarget(
@@ -115,6 +124,8 @@ let package = Package(
     .testTarget(
       name: "DataTests", dependencies: ["TesseraData", "TesseraGraph", "CZlib"],
       swiftSettings: strict),
+    .testTarget(
+      name: "FormatTests", dependencies: ["Tessera", "TesseraFormats", "TesseraNetworks"], swiftSettings: strict),
     .testTarget(name: "GraphTests", dependencies: ["TesseraGraph"], swiftSettings: strict),
     .testTarget(
       name: "KernelTests", dependencies: ["TesseraKernels"], path: "Tests/KernelTests", swiftSettings: strict),

@@ -133,4 +133,5 @@ def main():
             report(peer, "training", best_seconds(step))
 
 
-main()
+if __name__ == "__main__":
+    main()

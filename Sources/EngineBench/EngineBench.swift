@@ -7,8 +7,8 @@ struct EngineBench: ParsableCommand {
     commandName: "engine-bench",
     abstract: "What this machine can do with convolutional networks, and where the time goes.",
     subcommands: [
-      RunCommand.self, TopologyCommand.self, TrainCommand.self, LayersCommand.self,
-      OperationsCommand.self, NetworkCommand.self, TuneCommand.self, PeakCommand.self,
+      RunCommand.self, TopologyCommand.self, TrainCommand.self, LayersCommand.self, OperationsCommand.self,
+      NetworkCommand.self, MemoryCommand.self, TraceCommand.self, TuneCommand.self, PeakCommand.self,
       ConformanceCommand.self, ExportCommand.self,
     ],
     defaultSubcommand: RunCommand.self)

@@ -9,13 +9,8 @@ public import Tessera
 /// | dense layers | [K, C] | [C, K] |
 /// | dense layers on flattened images | [K, C H W] | [H W C, K] |
 ///
-/// Everything else is alike. A loader does
-///
-///     for (name, layout) in try network.model.torchLayouts() {
-///       try store.set([name: Tensor(layout.reordered(elements[name]), shape: layout.storedShape)])
-///     }
-///
-/// What a `state_dict` holds beyond, the `num_batches_tracked` of normalizations, has no use here.
+/// Everything else is alike. ``TesseraRuntime/ParameterStore/load(_:for:inputShape:except:)`` reads a file of weights by
+/// these layouts.
 public struct TorchLayout: Hashable, Sendable {
   /// As in a `state_dict`.
   public let shape: Shape
@@ -52,15 +47,46 @@ public struct TorchLayout: Hashable, Sendable {
       throw TesseraError(
         .shapeMismatch, at: "parameter", expected: "\(shape.count) elements for \(shape)", found: "\(elements.count)")
     }
+    return [Element](unsafeUninitializedCapacity: elements.count) { target, count in
+      elements.withUnsafeBufferPointer { source in
+        forEachElement { published, stored in
+          target.initializeElement(at: stored, to: source[published])
+        }
+      }
+      count = elements.count
+    }
+  }
+
+  /// A tensor of PyTorch's in Tessera's order.
+  func stored<Element: TensorElement>(_ tensor: Tensor, _: Element.Type) throws(TesseraError) -> Tensor {
+    try Tensor(reordered(tensor.elements(as: Element.self)), shape: storedShape)
+  }
+
+  /// A tensor of Tessera's in PyTorch's order.
+  func published<Element: TensorElement>(_ tensor: Tensor, _: Element.Type) throws(TesseraError) -> Tensor {
+    let elements = try tensor.elements(as: Element.self)
+    return try Tensor(
+      [Element](unsafeUninitializedCapacity: elements.count) { target, count in
+        forEachElement { published, stored in
+          target.initializeElement(at: published, to: elements[stored])
+        }
+        count = elements.count
+      }, shape: shape)
+  }
+
+  /// Calls the body with both places of each element, in the order in which they are stored.
+  @inline(__always)
+  private func forEachElement(_ body: (_ published: Int, _ stored: Int) -> Void) {
     let (outer, inner, pixels) = (axes[0], axes[1], axes[2] * axes[3])
-    var result: [Element] = []
-    result.reserveCapacity(elements.count)
+    var stored = 0
     for pixel in 0..<pixels {
       for i in 0..<inner {
-        for o in 0..<outer { result.append(elements[(o * inner + i) * pixels + pixel]) }
+        for o in 0..<outer {
+          body((o * inner + i) * pixels + pixel, stored)
+          stored += 1
+        }
       }
     }
-    return result
   }
 }
 

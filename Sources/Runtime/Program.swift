@@ -22,10 +22,16 @@ public struct Program: Sendable {
     /// Choices made before, by a program or by a measurement. They decide for the convolutions that they hold, and
     /// their caches are those that blocking follows from. Nil: the cost model decides, for this machine's caches.
     public var choices: KernelChoices?
+    /// Whether training computes cheap values again instead of keeping them, where that lowers the peak. It changes no bit.
+    public var recomputes: Bool
+    /// The most bytes that the program may take (``MemoryUse/byteCount``); nil: what there is. More is an error when it is
+    /// compiled, for the machine's number of workers, or when a session takes more of them.
+    public var memoryLimit: Int?
 
     public init(
       instructionSet: InstructionSet? = nil, usesReferenceKernels: Bool = false, numerics: Numerics = .fast,
-      algorithm: ConvolutionAlgorithm? = nil, choices: KernelChoices? = nil, fusesNodes: Bool = true
+      algorithm: ConvolutionAlgorithm? = nil, choices: KernelChoices? = nil, fusesNodes: Bool = true,
+      recomputes: Bool = true, memoryLimit: Int? = nil
     ) {
       self.instructionSet = instructionSet
       self.usesReferenceKernels = usesReferenceKernels
@@ -33,6 +39,8 @@ public struct Program: Sendable {
       self.algorithm = algorithm
       self.choices = choices
       self.fusesNodes = fusesNodes
+      self.recomputes = recomputes
+      self.memoryLimit = memoryLimit
     }
   }
 
@@ -47,11 +55,13 @@ public struct Program: Sendable {
   let constants: [AlignedMemory]
   /// All variables from which something is prepared.
   let preparedVariables: [Int]
+  /// As ``Options/memoryLimit``.
+  let memoryLimit: Int?
 
   /// Compiles a graph.
   /// - Parameter machine: whose caches blocking follows from.
   /// - Throws: ``TesseraError/Code/unsupported`` if an operation or element type has no kernel, or the processor lacks
-  ///   the instruction set.
+  ///   the instruction set; ``TesseraError/Code/memoryLimitExceeded``.
   public init(_ graph: Graph, options: Options = Options(), for machine: Machine = .current) throws(TesseraError) {
     // Not `??`, whose right side can't throw a typed error.
     if let given = options.instructionSet {
@@ -69,6 +79,7 @@ public struct Program: Sendable {
     var selection = AlgorithmSelection(options, caches: machine.caches)
     caches = selection.caches
     var simplified = try Simplification.run(graph)
+    if options.recomputes { simplified = try Recomputation().run(simplified) }
     if options.usesReferenceKernels {
       convolutions = []
     } else {
@@ -82,6 +93,8 @@ public struct Program: Sendable {
     plan = try Planner.plan(
       simplified, kernels: kernels, selection: selection,
       usesReferenceKernels: options.usesReferenceKernels)
+    memoryLimit = options.memoryLimit
+    try MemoryUse(plan, of: simplified, workers: machine.defaultWorkerCount).check(limit: memoryLimit)
     var constants: [AlignedMemory] = []
     for constant in simplified.constants {
       constants.append(
@@ -112,11 +125,11 @@ public struct Program: Sendable {
   /// Whether a run writes parameters.
   public var isTraining: Bool { plan.isTraining }
 
-  /// Bytes of all temporary values of one run.
-  public var arenaByteCount: Int { plan.arenaByteCount }
-
-  /// Bytes of what is derived from parameters and kept, once a session.
-  public var preparedByteCount: Int { plan.preparedByteCount }
+  /// The bytes that a session takes.
+  /// - Parameter workers: nil: one a usable core of this machine.
+  public func memoryUse(workers: Int? = nil) -> MemoryUse {
+    MemoryUse(plan, of: graph, workers: workers ?? Machine.current.defaultWorkerCount)
+  }
 
   /// Kernels in the order in which they run: node, operation, kernel, floating-point operations.
   public var kernelSummary: [(node: String, operation: String, kernel: String, flops: Double)] {

@@ -1,4 +1,5 @@
 import CTesseraShims
+public import CoreMetrics
 public import TesseraGraph
 
 /// A program bound to a parameter store and to a number of workers: what is run.
@@ -19,6 +20,7 @@ public final class Session: Sendable {
   public let binding: WorkerBinding
 
   private let executor: Executor?
+  private let metrics: RunMetrics?
   let variables: [StoredVariable]
   let prepared: PreparedMemory
   /// Who computes what, as long as all workers are there.
@@ -30,21 +32,25 @@ public final class Session: Sendable {
   ///   - workers: nil: the environment's, or one a usable core. More than there are cores works, and is slower. Runs too
   ///     small to pay for waking a thread take fewer.
   ///   - executor: nil: the system's pool, by `concurrentPerform`.
+  ///   - metrics: gets the counters `tessera.runs`, `tessera.run.failures`, `tessera.nodes` and `tessera.bytes`, and the
+  ///     timer `tessera.run.duration`; nil: the process's, if it has one by now.
   /// - Throws: ``TesseraError/Code/shapeMismatch`` if the store has a variable of another type by a name of the
   ///   program's; ``TesseraError/Code/invalidAttribute`` for a number of workers below 1;
-  ///   ``TesseraError/Code/systemFailure`` if the variables don't fit in memory.
+  ///   ``TesseraError/Code/systemFailure`` if the variables don't fit in memory;
+  ///   ``TesseraError/Code/memoryLimitExceeded`` if so many workers take more than the program may.
   public convenience init(
     _ program: Program, store: ParameterStore, workers: Int? = nil, binding: WorkerBinding = .automatic,
-    executor: Executor? = nil
+    executor: Executor? = nil, metrics: (any MetricsFactory)? = nil
   ) throws(TesseraError) {
     try self.init(
-      program, store: store, workers: workers, binding: binding, executor: executor, placedOn: .current)
+      program, store: store, workers: workers, binding: binding, executor: executor, metrics: metrics,
+      placedOn: .current)
   }
 
   /// - Parameter machine: whose caches and nodes the shares follow; the cores are always those of this one.
   package init(
     _ program: Program, store: ParameterStore, workers: Int?, binding: WorkerBinding = .automatic,
-    executor: Executor? = nil, placedOn machine: Machine
+    executor: Executor? = nil, metrics: (any MetricsFactory)? = nil, placedOn machine: Machine
   ) throws(TesseraError) {
     if let workers {
       guard (1...Self.maximumWorkers).contains(workers) else {
@@ -57,6 +63,7 @@ public final class Session: Sendable {
       self.workers = try EnvironmentSettings.workerCount()
     }
     if self.workers > Machine.current.cores.count { RuntimeLog.moreWorkersThanCores }
+    try program.memoryUse(workers: self.workers).check(limit: program.memoryLimit)
     try store.add(program.graph)
     var variables: [StoredVariable] = []
     for read in program.graph.variables {
@@ -70,10 +77,12 @@ public final class Session: Sendable {
     self.store = store
     self.binding = executor == nil ? binding : .never
     self.executor = executor
+    self.metrics = RunMetrics(metrics ?? MetricsSystem.factory, program.plan)
     self.variables = variables
     prepared = try PreparedMemory(program.plan)
     partition = PartitionPlan(program.plan, machine: machine, workers: self.workers)
     idle.withLock { $0.reserveCapacity(16) }
+    RuntimeLog.made(self)
   }
 
   // MARK: Running
@@ -124,20 +133,32 @@ public final class Session: Sendable {
   public func run(_ bind: (borrowing RunBindings) throws(TesseraError) -> Void)
     throws(TesseraError)
   {
-    try run(isProfiled: false, bind) { _ in }
+    try run(isProfiled: false, recorder: nil, bind) { _ in }
   }
 
-  /// The same, with the time of each step taken: some 50 ns a step more.
+  /// The same, one step after the other and with the time of each taken: some 50 ns a step more.
   public func profile(_ bind: (borrowing RunBindings) throws(TesseraError) -> Void)
     throws(TesseraError) -> RunProfile
   {
-    try run(isProfiled: true, bind) { $0.profile() }
+    try run(isProfiled: true, recorder: nil, bind) { $0.profile() }
+  }
+
+  /// The same, with each task taken down: some 50 ns a task more.
+  public func trace(_ bind: (borrowing RunBindings) throws(TesseraError) -> Void) throws(TesseraError) -> RunTrace {
+    let recorder = TaskRecorder(program.plan)
+    defer { recorder.deallocate() }
+    return try run(isProfiled: false, recorder: recorder, bind) { _ in
+      RunTrace(program.plan, recorder, workers: workers)
+    }
   }
 
   private func run<Result>(
-    isProfiled: Bool, _ bind: (borrowing RunBindings) throws(TesseraError) -> Void,
+    isProfiled: Bool, recorder: TaskRecorder?, _ bind: (borrowing RunBindings) throws(TesseraError) -> Void,
     _ result: (RunContext) -> Result
   ) throws(TesseraError) -> Result {
+    let start = metrics == nil ? 0 : TaskRecorder.now
+    var hasFailed = true
+    defer { metrics?.record(since: start, failed: hasFailed) }
     let context = try idleContext()
     defer {
       context.forgetBindings()
@@ -150,13 +171,14 @@ public final class Session: Sendable {
     }
     if program.isTraining {
       try store.writing.withLock { (_) throws(TesseraError) in
-        try runStep(context, isProfiled: isProfiled)
+        try runStep(context, isProfiled: isProfiled, recorder: recorder)
       }
     } else {
       store.lock.lockShared()
       defer { store.lock.unlockShared() }
-      try perform(context, isProfiled: isProfiled)
+      try perform(context, isProfiled: isProfiled, recorder: recorder)
     }
+    hasFailed = false
     return result(context)
   }
 
@@ -168,23 +190,23 @@ public final class Session: Sendable {
 
   /// A training step. Only a step writes while it holds `writing`, so parameters are read without the lock until the
   /// commit takes it alone.
-  private func runStep(_ context: RunContext, isProfiled: Bool) throws(TesseraError) {
+  private func runStep(_ context: RunContext, isProfiled: Bool, recorder: TaskRecorder?) throws(TesseraError) {
     defer {
       if context.didBeginCommit {
         for index in program.plan.updatedVariables { variables[index].bumpVersion() }
         store.lock.unlockExclusive()
       }
     }
-    try perform(context, isProfiled: isProfiled)
+    try perform(context, isProfiled: isProfiled, recorder: recorder)
   }
 
   /// Runs the plan with a team, whose workers walk all steps together: that of the scope that the thread is in, or by
   /// one `concurrentPerform`.
-  private func perform(_ context: RunContext, isProfiled: Bool) throws(TesseraError) {
+  private func perform(_ context: RunContext, isProfiled: Bool, recorder: TaskRecorder?) throws(TesseraError) {
     let state = prepared.begin(self)
     defer { if state == .stale && !context.didPublish { prepared.abandon() } }
     func begin(workers: Int) {
-      context.begin(workers: workers, isProfiled: isProfiled) { step in
+      context.begin(workers: workers, isProfiled: isProfiled, recorder: recorder) { step in
         step < program.plan.prepareStepCount
           && (state == .fresh || prepared.isFresh(step: step, self))
       }
@@ -217,6 +239,23 @@ public final class Session: Sendable {
   func binds(onto processor: Int) -> Bool {
     // A thread that computes for a millisecond isn't moved.
     binding == .always || program.plan.estimatedSeconds > 1e-3 || tessera_current_processor() != processor
+  }
+
+  // MARK: Memory
+
+  /// What it has allocated by now for itself and its runs, and the variables: each piece once.
+  package var memory: [AlignedMemory] {
+    let all = [prepared.memory] + program.constants + variables.map(\.memory) + idle.withLock { $0.flatMap(\.memory) }
+    var known: Set<ObjectIdentifier> = []
+    return all.map(\.piece).filter { known.insert(ObjectIdentifier($0)).inserted }
+  }
+
+  /// As ``Program/explain(on:workers:figures:)`` of this session's workers on this machine, and how much of what it has
+  /// allocated by now lies in large pages.
+  public func explain(figures: MachineFigures? = nil) throws(TesseraError) -> Explanation {
+    var explanation = try program.explain(workers: workers, figures: figures)
+    explanation.largePages = LargePages(memory)
+    return explanation
   }
 
   // MARK: Bursts

@@ -10,7 +10,8 @@ public struct Tensor: Sendable {
   /// Sizes, outermost first.
   public var shape: Shape { type.shape }
 
-  /// - Throws: ``TesseraError/Code/shapeMismatch`` if the number of elements isn't the shape's.
+  /// - Throws: ``TesseraError/Code/shapeMismatch`` if the number of elements isn't the shape's,
+  ///   ``TesseraError/Code/systemFailure`` if there is no memory for the copy.
   public init<Element: TensorElement>(_ elements: [Element], shape: Shape) throws(TesseraError) {
     try shape.validate(at: "tensor")
     guard elements.count == shape.count else {
@@ -18,11 +19,12 @@ public struct Tensor: Sendable {
         .shapeMismatch, at: "tensor", expected: "\(shape.count) elements for \(shape)",
         found: "\(elements.count)")
     }
-    self.init(TensorType(shape, Element.elementType))
+    try self.init(allocating: TensorType(shape, Element.elementType), for: "tensor")
     elements.withUnsafeBytes { storage.bytes.copyMemory(from: $0) }
   }
 
   /// A tensor of the given bytes, whose number must be the type's.
+  /// - Throws: as the other.
   public init(_ type: TensorType, bytes: UnsafeRawBufferPointer) throws(TesseraError) {
     try type.shape.validate(at: "tensor")
     guard bytes.count == type.byteCount else {
@@ -30,18 +32,13 @@ public struct Tensor: Sendable {
         .shapeMismatch, at: "tensor", expected: "\(type.byteCount) bytes for \(type)",
         found: "\(bytes.count)")
     }
-    self.init(type)
+    try self.init(allocating: type, for: "tensor")
     storage.bytes.copyMemory(from: bytes)
   }
 
   /// Zeros, to be filled by the creator before anyone else sees them.
-  package init(_ type: TensorType) {
-    self.type = type
-    storage = AlignedMemory(byteCount: type.byteCount)
-  }
-
-  /// The same, of a size that the system may not have.
-  init(allocating type: TensorType, for name: String) throws(TesseraError) {
+  /// - Throws: ``TesseraError/Code/systemFailure``, which names what the memory is for, where there is none.
+  package init(allocating type: TensorType, for name: String) throws(TesseraError) {
     self.type = type
     storage = try AlignedMemory(allocating: type.byteCount, for: name)
   }

@@ -236,6 +236,8 @@ import Testing
     expectFailure(64, ["--workers", "found 0"], try engineBench("topology", "--workers", "0"))
     expectFailure(64, ["--isa", "baseline", "sse9"], try engineBench("topology", "--isa", "sse9"))
     expectFailure(64, ["--batch", "found 0"], try engineBench("network", "mnist_cnn", "--batch", "0"))
+    expectFailure(
+      1, ["system failure", "bytes of memory"], try engineBench("network", "resnet18", "--batch", "1048576"))
     expectFailure(64, ["--epochs"], try engineBench("train", "--epochs", "0"))
     expectFailure(64, ["--pass"], try engineBench("layers", "--pass", "sideways"))
     expectFailure(64, ["--data"], try engineBench("train", "--dataset", "mnist"))
@@ -250,5 +252,36 @@ import Testing
       1, ["TESSERA_WORKERS", "many"], try engineBench("topology", environment: ["TESSERA_WORKERS": "many"]))
     expectFailure(1, ["TESSERA_ISA", "sse9"], try engineBench("topology", environment: ["TESSERA_ISA": "sse9"]))
     #expect(try engineBench("--help").status == 0)
+  }
+
+  /// Every part of the plan, and how far the process grew: within 5 % where it is large beside what is never planned.
+  @Test(.enabled(if: !isShort, "sanitizers take memory of their own")) func memoryIsWhatWasPlanned() throws {
+    let text = try engineBench("memory", "resnet18", "--batch", "8", "--workers", "2")
+    #expect(text.status == 0, "\(text.errors)")
+    for part in ["weights", "optimizer state", "arena", "scratch", "planned", "growth measured"] {
+      #expect(text.lines.contains { $0.hasPrefix(part) }, "\(part)")
+    }
+    #expect(text.lines.allSatisfy { $0.count <= 80 })
+    let result = try engineBench("memory", "resnet18", "--batch", "8", "--workers", "2", "--format", "json")
+    let object = try #require(try result.objects().first)
+    let (expected, growth) = (object["expected_growth_bytes"] as? Int ?? 0, object["peak_growth_bytes"] as? Int ?? 0)
+    #expect(expected > 200 << 20 && abs(expected - growth) * 20 <= growth, "\(expected) \(growth)")
+    let limited = try engineBench("memory", "resnet18", "--batch", "8", "--limit", "100")
+    #expect(limited.status == 1 && limited.errors.contains("memory limit exceeded"))
+    let network = try engineBench("network", "digits_cnn", "--duration", "0.01")
+    #expect(network.lines.contains { $0.hasPrefix("planned memory") })
+  }
+
+  @Test func tracesAreWritten() throws {
+    try withFile("") { path in
+      let result = try engineBench("trace", "digits_cnn", "--mode", "training", "--workers", "2", "--out", path)
+      #expect(result.status == 0, "\(result.errors)")
+      #expect(result.lines.contains { $0.hasPrefix("worker") })
+      let file = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: path))) as? [String: Any]
+      let events = try #require(file?["traceEvents"] as? [[String: Any]])
+      #expect(events.contains { $0["name"] as? String == "worker 1" } == false)
+      #expect(events.contains { ($0["args"] as? [String: Any])?["name"] as? String == "worker 1" })
+    }
+    #expect(try engineBench("trace", "digits_cnn", "--out", "/nowhere/trace.json").status == 1)
   }
 }

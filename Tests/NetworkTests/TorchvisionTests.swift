@@ -144,7 +144,7 @@ func uniform(_ count: Int, stream: Int) -> [Double] {
       TrainingGraph.build(
         model: model, batch: fixture.batch, loss: .softmaxCrossEntropy(), optimizer: .sgd(momentum: 0.5)))
     let inference = try Program(model.graph(batch: fixture.batch))
-    let results = try (isShort ? [1, 3] : [1, 2, 3, 7]).map { workers in
+    let results = try (isShort ? [1, 3] : [1, 2, 3, 8]).map { workers in
       let store = ParameterStore()
       let session = try Session(training, store: store, workers: workers)
       try store.set(problem.parameters)

@@ -13,8 +13,11 @@ import Testing
   /// x, passed through a function that a test watches.
   private struct Watched: KernelOperation {
     let tasks: Int
+    var flops = 0.0
     let body: @Sendable (Int) throws -> Void
     var name: String { "watched" }
+
+    func flops(_ inputs: [TensorType]) -> Double { flops }
 
     func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError) -> [TensorType] { [inputs[0]] }
 
@@ -35,19 +38,19 @@ import Testing
     }
   }
 
-  private func session(
-    tasks: Int = 4, workers: Int = 2, binding: WorkerBinding = .automatic, executor: Executor? = nil,
+  private static func session(
+    tasks: Int = 4, flops: Double = 0, workers: Int = 2, binding: WorkerBinding = .automatic, executor: Executor? = nil,
     _ body: @escaping @Sendable (Int) throws -> Void
   ) throws -> Session {
     var graph = Graph()
     let x = try graph.addInput("x", TensorType([4]))
-    let first = try graph.add(Watched(tasks: tasks, body: body), [x], name: "first")[0]
+    let first = try graph.add(Watched(tasks: tasks, flops: flops, body: body), [x], name: "first")[0]
     try graph.addOutput("y", graph.add(Watched(tasks: tasks) { _ in }, [first], name: "second")[0])
     return try Session(
       Program(graph), store: ParameterStore(), workers: workers, binding: binding, executor: executor)
   }
 
-  private func check(_ session: Session) throws {
+  private static func check(_ session: Session) throws {
     let y = try session.run(["x": Tensor([1, 2, 3, 4] as [Float], shape: [4])])["y"]
     #expect(try y?.elements(as: Float.self) == [1, 2, 3, 4])
   }
@@ -64,35 +67,158 @@ import Testing
       { count, body in DispatchQueue.concurrentPerform(iterations: 3 * count) { body($0) } },
     ]
     for executor in executors {
-      let session = try session(workers: 3, executor: executor) { _ in }
-      for _ in 0..<20 { try check(session) }
-      try session.withWorkers { for _ in 0..<20 { try check(session) } }
+      let session = try Self.session(workers: 3, executor: executor) { _ in }
+      for _ in 0..<20 { try Self.check(session) }
+      try session.withWorkers { for _ in 0..<20 { try Self.check(session) } }
       #expect(session.binding == .never)
     }
     other.sync {}
   }
 
-  /// Both workers take part, each on a thread of its own: the first task waits for another one to begin.
+  /// Both workers take part in every run, each on a processor of its own: the first task waits for another one to begin.
+  /// In a process of its own, where no other test has leased a core. Of a run that is expected to last: in a short one a
+  /// worker that is on its processor already isn't bound to it, and the system may move it while it sleeps.
   @Test(.enabled(if: Machine.current.cores.count > 1, "one core"))
-  func twoWorkersReachTwoProcessors() throws {
-    let processors = Lock<Set<Int>>([])
-    let arrived = Atomic<Int>(0)
-    let session = try session(tasks: 2) { _ in
-      arrived.wrappingAdd(1, ordering: .sequentiallyConsistent)
-      for _ in 0..<10_000 where arrived.load(ordering: .sequentiallyConsistent) % 2 == 1 { usleep(100) }
-      processors.withLock { _ = $0.insert(Int(tessera_current_processor())) }
-    }
-    // Other tests may have leased the second core for a while.
-    func reachesTwo() throws -> Bool {
-      for _ in 0..<40 {
-        processors.withLock { $0 = [] }
-        try check(session)
-        if processors.withLock({ $0.count }) == 2 { return true }
+  func twoWorkersReachTwoProcessors() async {
+    await #expect(processExitsWith: .success) {
+      let processors = Lock<Set<Int>>([])
+      let arrived = Atomic<Int>(0)
+      let session = try ExecutionTests.session(tasks: 2, flops: 1e9) { _ in
+        arrived.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        ExecutionTests.wait { arrived.load(ordering: .sequentiallyConsistent) % 2 == 0 }
+        processors.withLock { _ = $0.insert(Int(tessera_current_processor())) }
       }
-      return false
+      func reachTwo() throws {
+        for _ in 0..<20 {
+          processors.withLock { $0 = [] }
+          try ExecutionTests.check(session)
+          #expect(processors.withLock { $0.count } == 2)
+        }
+      }
+      try reachTwo()
+      try session.withWorkers { try reachTwo() }
     }
-    let (alone, inScope) = (try reachesTwo(), try session.withWorkers { try reachesTwo() })
-    #expect(alone && inScope)
+  }
+
+  /// While one worker is held up in the last task of a branch, the other one does the other branch.
+  @Test(.enabled(if: Machine.current.cores.count > 1, "one core"))
+  func independentNodesRunSideBySide() async {
+    await #expect(processExitsWith: .success) {
+      let hasBegun = Atomic<Bool>(false)
+      let held = Watched(tasks: 2) { task in
+        if task == 1, !ExecutionTests.wait(until: { hasBegun.load(ordering: .sequentiallyConsistent) }) {
+          throw Failed()
+        }
+      }
+      let free = Watched(tasks: 2) { _ in hasBegun.store(true, ordering: .sequentiallyConsistent) }
+      var graph = Graph()
+      let x = try graph.addInput("x", TensorType([4]))
+      let branches = [
+        try graph.add(held, [x], name: "held")[0],
+        try graph.add(free, [graph.add(free, [x], name: "free1")[0]], name: "free2")[0],
+      ]
+      try graph.addOutput("y", graph.apply(Add(), branches[0], branches[1], name: "y"))
+      let session = try Session(Program(graph), store: ParameterStore(), workers: 2)
+      func run() throws {
+        for _ in 0..<20 {
+          hasBegun.store(false, ordering: .sequentiallyConsistent)
+          let y = try session.run(["x": Tensor([1, 2, 3, 4] as [Float], shape: [4])])["y"]
+          #expect(try y?.elements(as: Float.self) == [2, 4, 6, 8])
+        }
+      }
+      try run()
+      try session.withWorkers { try run() }
+    }
+  }
+
+  /// Returns as soon as a condition holds, which takes another thread; false if it doesn't for half a minute.
+  @discardableResult
+  private static func wait(until condition: () -> Bool) -> Bool {
+    for _ in 0..<300_000 {
+      if condition() { return true }
+      usleep(100)
+    }
+    return condition()
+  }
+
+  /// Half the sum of its inputs, plus a number, for one element in a hundred; what it does is recorded.
+  private struct Recorded: KernelOperation {
+    struct Event {
+      var node: Int
+      var isEnd: Bool
+    }
+
+    static let tasks = 3
+    static let stride = 100
+    let node: Int
+    let events: Lock<[Event]>
+    var name: String { "recorded" }
+
+    func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError) -> [TensorType] { [inputs[0]] }
+
+    func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+      let (count, inputs) = (context.inputs[0].shape.count, context.inputs.count)
+      let (node, events) = (node, events)
+      return NodeKernel(
+        name: "recorded",
+        phases: [
+          .init(taskCount: Self.tasks) { range, arguments in
+            for task in range {
+              events.withLock { $0.append(Event(node: node, isEnd: false)) }
+              let y = arguments.output(0, as: Float.self)
+              for index in Swift.stride(from: task * Self.stride, to: count, by: Self.tasks * Self.stride) {
+                y[index] = Self.value(node, (0..<inputs).map { arguments.input($0, as: Float.self)[index] })
+              }
+              events.withLock { $0.append(Event(node: node, isEnd: true)) }
+            }
+          }
+        ])
+    }
+
+    static func value(_ node: Int, _ inputs: [Float]) -> Float { inputs.reduce(0, +) * 0.5 + Float(node) }
+  }
+
+  /// Graphs of any form, with values that share memory and such as don't: every task begins after all those that its inputs
+  /// come from, and all values are what they should be.
+  @Test(arguments: 0..<12)
+  func nodesRunAfterWhatTheyNeed(seed: Int) throws {
+    var random = TestRandom(UInt64(seed))
+    let events = Lock<[Recorded.Event]>([])
+    // In the larger ones memory is shared wherever one node after the other would allow it.
+    let count = seed % 2 == 0 ? 1000 : 40_000
+    var graph = Graph()
+    var values = [try graph.addInput("x", TensorType([count]))]
+    var expected: [Float] = [3]
+    var inputs: [[Int]] = [[]]
+    for node in 1...random.int(20...120) {
+      // Mostly of the last few, so that there are branches.
+      let sources = (0...random.int(0...2)).map { _ in max(0, node - random.int(1...(random.int(0...5) == 0 ? 80 : 6)))
+      }
+      values.append(
+        try graph.add(Recorded(node: node, events: events), sources.map { values[$0] }, name: "node\(node)")[0])
+      expected.append(Recorded.value(node, sources.map { expected[$0] }))
+      inputs.append(sources)
+    }
+    try graph.addOutput("y", values[values.count - 1])
+    let program = try Program(graph)
+    let x = try Tensor([Float](repeating: 3, count: count), shape: [count])
+    for workers in [1, 2, 3, 8] {
+      let session = try Session(program, store: ParameterStore(), workers: workers)
+      for _ in 0..<5 {
+        events.withLock { $0 = [] }
+        let y = try session.run(["x": x])["y"]?.elements(as: Float.self)
+        let last = expected[expected.count - 1]
+        #expect(y.map { y in stride(from: 0, to: count, by: Recorded.stride).allSatisfy { y[$0] == last } } == true)
+        var ended = [Int](repeating: 0, count: inputs.count)
+        for event in events.withLock({ $0 }) {
+          if event.isEnd {
+            ended[event.node] += 1
+          } else {
+            #expect(inputs[event.node].allSatisfy { $0 == 0 || ended[$0] == Recorded.tasks })
+          }
+        }
+      }
+    }
   }
 
   private static func mask() -> [UInt64] {
@@ -109,16 +235,16 @@ import Testing
     let (mask, state) = (Self.mask(), tessera_get_float_state())
     for binding in [WorkerBinding.automatic, .never, .always] {
       for fails in [false, true] {
-        let session = try session(binding: binding) { _ in
+        let session = try Self.session(binding: binding) { _ in
           let tiny = Float.leastNonzeroMagnitude * Float(getpid() > 0 ? 1 : 0)
           if tessera_computing_float_state() != 0, tiny * 1 != 0 { throw Failed() }
           if fails { throw Failed() }
         }
         func run() {
           if fails {
-            #expect(throws: TesseraError.self) { try check(session) }
+            #expect(throws: TesseraError.self) { try Self.check(session) }
           } else {
-            #expect(throws: Never.self) { try check(session) }
+            #expect(throws: Never.self) { try Self.check(session) }
           }
           #expect(Self.mask() == mask && tessera_get_float_state() == state)
         }
@@ -130,15 +256,15 @@ import Testing
 
   /// A scope's body runs once, on the calling thread, whatever becomes of the team.
   @Test func aScopeRunsOnItsCaller() throws {
-    let session = try session(workers: 5) { _ in }
+    let session = try Self.session(workers: 5) { _ in }
     let here = pthread_self()
     for _ in 0..<200 {
       var calls = 0
       try session.withWorkers {
         calls += 1
         #expect(pthread_equal(pthread_self(), here) != 0)
-        try check(session)
-        try session.withWorkers { try check(session) }
+        try Self.check(session)
+        try session.withWorkers { try Self.check(session) }
       }
       #expect(calls == 1)
     }
@@ -147,13 +273,13 @@ import Testing
 
   /// 1,000 runs, some in scopes, from nested concurrentPerform and from tasks: each ends.
   @Test func nestedRunsAndScopesEnd() async throws {
-    let session = try session(workers: 4) { _ in }
+    let session = try Self.session(workers: 4) { _ in }
     let ended = Atomic<Int>(0)
     let run: @Sendable (Int) -> Void = { index in
       if index % 2 == 0 {
-        try? session.withWorkers { for _ in 0..<5 { try check(session) } }
+        try? session.withWorkers { for _ in 0..<5 { try Self.check(session) } }
       } else {
-        for _ in 0..<5 { try? check(session) }
+        for _ in 0..<5 { try? Self.check(session) }
       }
       ended.wrappingAdd(5, ordering: .relaxed)
     }
@@ -169,17 +295,17 @@ import Testing
 
   /// A kernel that runs a session does so within its worker.
   @Test func kernelsMayRunSessions() throws {
-    let inner = try session(workers: 3) { _ in }
-    let outer = try session { _ in try check(inner) }
-    for _ in 0..<20 { try check(outer) }
-    try outer.withWorkers { for _ in 0..<20 { try check(outer) } }
+    let inner = try Self.session(workers: 3) { _ in }
+    let outer = try Self.session { _ in try Self.check(inner) }
+    for _ in 0..<20 { try Self.check(outer) }
+    try outer.withWorkers { for _ in 0..<20 { try Self.check(outer) } }
   }
 
   /// Called off before a run and in the middle of one: an error that names the node, and the next run is as ever.
   @Test func runsCanBeCalledOff() throws {
     let x = ["x": try Tensor([1, 2, 3, 4] as [Float], shape: [4])]
     let cancellation = Cancellation()
-    let session = try session { _ in cancellation.cancel() }
+    let session = try Self.session { _ in cancellation.cancel() }
     let during = #expect(throws: TesseraError.self) { try session.run(x, cancellation: cancellation) }
     #expect(during?.code == .cancelled && during?.location == "second")
     let before = #expect(throws: TesseraError.self) { try session.run(x, cancellation: cancellation) }
@@ -187,19 +313,19 @@ import Testing
     let late = #expect(throws: TesseraError.self) { try session.run(x, deadline: .now) }
     #expect(late?.code == .deadlineExceeded && late?.location == "first")
     _ = try session.run(x, deadline: .now + .seconds(3600), cancellation: Cancellation())
-    try check(session)
+    try Self.check(session)
   }
 
   /// What a kernel throws comes with its node's name; the next run is as ever.
   @Test func kernelsMayThrow() throws {
     let fails = Atomic<Bool>(true)
-    let session = try session { task in if task == 2, fails.load(ordering: .relaxed) { throw Failed() } }
+    let session = try Self.session { task in if task == 2, fails.load(ordering: .relaxed) { throw Failed() } }
     for _ in 0..<20 {
-      let error = #expect(throws: TesseraError.self) { try check(session) }
+      let error = #expect(throws: TesseraError.self) { try Self.check(session) }
       #expect(error?.code == .kernelFailed && error?.location == "first" && error?.underlying is Failed)
     }
     fails.store(false, ordering: .relaxed)
-    try check(session)
+    try Self.check(session)
   }
 
   /// A step that is called off leaves parameters as they were, one that writes already can't be.
@@ -225,7 +351,7 @@ import Testing
   @Test(.enabled(if: isOptimized, "debug builds allocate"))
   func sharedRunsDontAllocate() throws {
     guard allocation_counter_is_active() == 1 else { return }
-    let session = try session { _ in }
+    let session = try Self.session { _ in }
     let x: [Float] = [1, 2, 3, 4]
     var y: [Float] = [0, 0, 0, 0]
     func fewest() throws -> UInt64 {

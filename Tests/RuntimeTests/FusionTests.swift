@@ -266,7 +266,7 @@ extension Problems {
     let input = try tensor(random.normals(2 * 6 * 6 * 2), TensorType([2, 6, 6, 2]))
     var before: [Double] = []
     for round in 0..<2 {
-      let names = store.snapshot()
+      let names = try store.snapshot()
       for (name, value) in names where round > 0 && name.contains("batch_norm2d") {
         let values = random.normals(value.type.shape.count).map { name.hasSuffix("var") ? $0 * $0 + 0.25 : $0 }
         try store.set([name: tensor(values, value.type)])

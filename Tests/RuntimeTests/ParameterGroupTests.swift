@@ -75,14 +75,14 @@ import Testing
     let (input, target) = try batch()
     let store = ParameterStore(seed: 1)
     let trainer = try trainer(.adam(), body: Variable.defaultGroup, head: "head", store: store)
-    func bytes() -> [String: [UInt8]] { store.snapshot().mapValues { $0.withUnsafeBytes { Array($0) } } }
-    let before = bytes()
+    func bytes() throws -> [String: [UInt8]] { try store.snapshot().mapValues { $0.withUnsafeBytes { Array($0) } } }
+    let before = try bytes()
     for rates: (Float, Float) in [(rate, 0.1), (0.1, rate)] {
       let error = #expect(throws: TesseraError.self) {
         try trainer.step(input, target, learningRate: rates.0, learningRates: ["head": rates.1])
       }
       #expect(error?.code == .notFinite && error?.location.hasPrefix("learning_rate") == true)
-      #expect(bytes() == before)
+      #expect(try bytes() == before)
     }
   }
 }

@@ -95,7 +95,9 @@ import Testing
       explanation.nodes.map(\.name).sorted()
         == program.kernelSummary.map(\.node).filter { !$0.contains("flatten") }.sorted())
     let lines = explanation.text.split(separator: "\n")
-    #expect(lines.count == 2 * explanation.nodes.count + 1)
+    // After the nodes time and memory.
+    #expect(lines.count == 2 * explanation.nodes.count + 2)
+    #expect(explanation.memory == program.memoryUse(workers: 256) && explanation.largePages == nil)
     #expect(lines.allSatisfy { $0.count <= 80 })
     let convolution = try #require(explanation.nodes.first { $0.algorithm == "winograd4x4" && !$0.isPreparation })
     #expect(convolution.tile != nil && convolution.layout == "NHWC" && convolution.flops > 0)

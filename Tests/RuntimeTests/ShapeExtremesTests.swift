@@ -133,7 +133,7 @@ import Testing
         model: model, inputShape: example, batch: batch, loss: .softmaxCrossEntropy(reduction: .sum),
         optimizer: .adam(), store: store, workers: 2)
       let shape = Shape([batch] + example.dimensions)
-      let before = store.snapshot()
+      let before = try store.snapshot()
       let loss = try trainer.step(
         Tensor([Float](repeating: 1, count: shape.count), shape: shape),
         Tensor([Int32](repeating: 1, count: batch), shape: [batch]), learningRate: 0.1

@@ -43,7 +43,7 @@ struct Batch {
       let batch = try Batch(6, seed: UInt64(100 + step))
       try trainer.step(batch.images, batch.labels, learningRate: 0.05)
     }
-    return store.snapshot().mapValues { $0.withUnsafeBytes { Array($0) } }
+    return try store.snapshot().mapValues { $0.withUnsafeBytes { Array($0) } }
   }
 
   /// The same bits for any number of workers, on every instruction set.
@@ -95,8 +95,8 @@ struct Batch {
       optimizer: .sgd(momentum: 0.9), store: store, workers: 2)
     let batch = try Batch(6, seed: 1)
     try trainer.step(batch.images, batch.labels, learningRate: 0.1)
-    func bytes() -> [String: [UInt8]] { store.snapshot().mapValues { $0.withUnsafeBytes { Array($0) } } }
-    let before = bytes()
+    func bytes() throws -> [String: [UInt8]] { try store.snapshot().mapValues { $0.withUnsafeBytes { Array($0) } } }
+    let before = try bytes()
 
     var pixels = try batch.images.elements(as: Float.self)
     pixels[17] = .nan
@@ -105,7 +105,7 @@ struct Batch {
       try trainer.step(bad, batch.labels, learningRate: 0.1)
     }
     #expect(error?.code == .notFinite)
-    #expect(bytes() == before)
+    #expect(try bytes() == before)
 
     for label: Int32 in [-1, 7] {
       let labels = try Tensor([0, 1, 2, label, 4, 5] as [Int32], shape: [6])
@@ -114,11 +114,11 @@ struct Batch {
       }
       #expect(error?.code == .invalidData)
       #expect(error?.location.contains("label 3") == true)
-      #expect(bytes() == before)
+      #expect(try bytes() == before)
     }
     // And it can be run again.
     try trainer.step(batch.images, batch.labels, learningRate: 0.1)
-    #expect(bytes() != before)
+    #expect(try bytes() != before)
   }
 
   /// A reader sees the parameters before a step or after it, never between: with one learning rate and constant

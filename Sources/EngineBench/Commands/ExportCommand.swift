@@ -41,7 +41,7 @@ struct ExportCommand: ParsableCommand {
       Program(graph, options: machine.programOptions()), store: store, workers: machine.resolvedWorkers())
     let image = network.inputShape
     let shape: Shape = [batch, image[0], image[1], image[2]]
-    let images: HostTensor<Float> = .normal(shape.count, seed: seed)
+    let images: HostTensor<Float> = try .normal(shape.count, seed: seed)
     let input = try Tensor(TensorType(shape), bytes: UnsafeRawBufferPointer(images.bytes))
     let outputs = try session.run(["input": input])
 

@@ -66,7 +66,7 @@ struct LayersCommand: ParsableCommand {
           continue
         }
         let benchmark = try LayerBenchmark(
-          problem, pass, LayerOperands(problem.geometry, pass, seed: 1), workers: workers, options: options)
+          problem, pass, try LayerOperands(problem.geometry, pass, seed: 1), workers: workers, options: options)
         let result = try benchmark.measure(peak: peak, verifies: verify)
         switch format {
         case .json: try printJSON(result)

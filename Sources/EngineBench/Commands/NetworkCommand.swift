@@ -29,6 +29,8 @@ struct NetworkCommand: ParsableCommand {
 
   @OptionGroup var saved: ChoicesOption
 
+  @OptionGroup var published: WeightsOption
+
   @Option(help: "Seed of weights, images and labels.")
   var seed: UInt64 = 0
 
@@ -37,6 +39,9 @@ struct NetworkCommand: ParsableCommand {
 
   @Flag(inversion: .prefixedNo, help: "Whether kernels take in what follows them (sums, activations, normalizations).")
   var fusion = true
+
+  @Flag(inversion: .prefixedNo, help: "Whether training computes cheap values again instead of keeping them.")
+  var recomputation = true
 
   @Flag(help: "Also time each kernel, over five further runs; in json each node.")
   var profile = false
@@ -63,11 +68,12 @@ struct NetworkCommand: ParsableCommand {
   func run() throws {
     var options = try machine.programOptions(numerics: precision.numerics, choices: saved.choices())
     options.fusesNodes = fusion
-    let (network, weights) =
+    options.recomputes = recomputation
+    let (network, parameters) =
       try isModel ? Network.imported(self.network) : (NetworkCatalogue.network(named: network), [:])
     let benchmark = try NetworkBenchmark(
-      network, weights: weights, batch: batch, mode: mode, seed: seed, workers: machine.resolvedWorkers(),
-      options: options)
+      network, batch: batch, mode: mode, seed: seed, workers: machine.resolvedWorkers(), options: options,
+      weights: published.file(), parameters: parameters)
     let result = try benchmark.measure(window: duration / 5)
     let profile = self.profile ? try NodeTimes(benchmark, runs: 5) : nil
     switch format {
@@ -85,6 +91,7 @@ struct NetworkCommand: ParsableCommand {
       printLine("best              \(Format.milliseconds(result.bestMs * 1e-3)) ms")
       printLine("median            \(Format.milliseconds(result.medianMs * 1e-3)) ms")
       printLine("images a second   \(Format.grouped(result.imagesPerSecond))")
+      printLine("planned memory    \(TopologyReport.size(result.plannedBytes))")
       printLine("checksum          \(result.checksum)")
       if let profile { printLine(profile.text) }
     }

@@ -45,7 +45,7 @@ struct OperationsCommand: ParsableCommand {
     let problems = try problems(workers: workers)
     guard var bandwidths = Bandwidths(instructionSet: try machine.resolvedInstructionSet(), workers: workers)
     else { return }
-    let memory = OperandMemory(for: problems)
+    let memory = try OperandMemory(for: problems)
     var csv = CSVPrinter()
     if format == .text { printLine(OperationLine.header) }
     for problem in problems {

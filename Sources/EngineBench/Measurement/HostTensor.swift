@@ -1,4 +1,5 @@
 import Dispatch
+import Tessera
 import TesseraKernels
 import TesseraRuntime
 
@@ -8,13 +9,14 @@ final class HostTensor<Element: BitwiseCopyable>: @unchecked Sendable {
 
   private let memory: AlignedMemory
 
-  private init(count: Int) {
-    memory = AlignedMemory(byteCount: count * MemoryLayout<Element>.stride)
+  private init(count: Int) throws(TesseraError) {
+    memory = try AlignedMemory(allocating: count * MemoryLayout<Element>.stride, for: "\(count) elements")
     elements = memory.bytes.bindMemory(to: Element.self)
   }
 
-  convenience init(_ count: Int, _ element: (Int) -> Element) {
-    self.init(count: count)
+  /// - Throws: ``TesseraError/Code/systemFailure`` if there is no memory for them.
+  convenience init(_ count: Int, _ element: (Int) -> Element) throws(TesseraError) {
+    try self.init(count: count)
     for index in elements.indices { elements.initializeElement(at: index, to: element(index)) }
   }
 
@@ -33,8 +35,9 @@ final class HostTensor<Element: BitwiseCopyable>: @unchecked Sendable {
 
 extension HostTensor<Float> {
   /// Unit-normal numbers that depend on seed and position only.
-  static func normal(_ count: Int, seed: UInt64) -> HostTensor {
-    let tensor = HostTensor(count: count)
+  /// - Throws: as the initializer.
+  static func normal(_ count: Int, seed: UInt64) throws(TesseraError) -> HostTensor {
+    let tensor = try HostTensor(count: count)
     let chunk = 1 << 16
     DispatchQueue.concurrentPerform(iterations: (count + chunk - 1) / chunk) { part in
       var random = PhiloxGenerator(seed: seed, stream: UInt64(part))

@@ -35,19 +35,20 @@ struct LayerOperands: Sendable {
   let result: HostTensor<Float>
   let biasGradient: HostTensor<Float>
 
-  init(_ g: ConvolutionGeometry, _ pass: ConvolutionPass, seed: UInt64) {
-    x = .normal(pass == .backwardData ? 0 : g.xCount, seed: seed)
-    w = .normal(pass == .backwardWeights ? 0 : g.weightCount, seed: seed &+ 1)
-    bias = .normal(g.k, seed: seed &+ 2)
-    dy = .normal(pass == .forward ? 0 : g.yCount, seed: seed &+ 3)
+  /// - Throws: ``TesseraError/Code/systemFailure`` if there is no memory for them.
+  init(_ g: ConvolutionGeometry, _ pass: ConvolutionPass, seed: UInt64) throws(TesseraError) {
+    x = try .normal(pass == .backwardData ? 0 : g.xCount, seed: seed)
+    w = try .normal(pass == .backwardWeights ? 0 : g.weightCount, seed: seed &+ 1)
+    bias = try .normal(g.k, seed: seed &+ 2)
+    dy = try .normal(pass == .forward ? 0 : g.yCount, seed: seed &+ 3)
     let count =
       switch pass {
       case .forward: g.yCount
       case .backwardData: g.xCount
       case .backwardWeights: g.weightCount
       }
-    result = HostTensor(count) { _ in 0 }
-    biasGradient = HostTensor(g.k) { _ in 0 }
+    result = try HostTensor(count) { _ in 0 }
+    biasGradient = try HostTensor(g.k) { _ in 0 }
   }
 }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Tessera
+import TesseraFormats
 import TesseraKernels
 import TesseraNetworks
 
@@ -18,12 +19,14 @@ struct NetworkResult: Encodable {
   let medianMs: Double
   let imagesPerSecond: Double
   let checksum: String
+  let plannedBytes: Int
 
   enum CodingKeys: String, CodingKey {
     case network, batch, mode, isa, workers, checksum
     case bestMs = "best_ms"
     case medianMs = "median_ms"
     case imagesPerSecond = "images_per_second"
+    case plannedBytes = "planned_bytes"
   }
 }
 
@@ -36,18 +39,19 @@ final class NetworkBenchmark {
   private let labels: HostTensor<Int32>
   private let output: HostTensor<Float>
   /// So small that networks without normalization stay finite on one batch of noise: at 0.01, VGG-16 doesn't.
-  private let learningRate = HostTensor<Float>(1) { _ in 1e-4 }
+  private let learningRate: HostTensor<Float>
   private let session: Session
 
-  /// - Parameter weights: those that aren't initialized at random.
+  /// - Parameters:
+  ///   - weights: nil: random ones.
+  ///   - parameters: values by the names that the store has for them, of an imported model.
   init(
-    _ network: Network, weights: [String: Tensor] = [:], batch: Int, mode: NetworkMode, seed: UInt64, workers: Int,
-    options: Program.Options
+    _ network: Network, batch: Int, mode: NetworkMode, seed: UInt64, workers: Int,
+    options: Program.Options, weights: SafetensorsFile? = nil, parameters: [String: Tensor] = [:]
   ) throws(TesseraError) {
     self.network = network
     self.batch = batch
     self.mode = mode
-    images = .normal(batch * network.inputShape.count, seed: seed)
     let store = ParameterStore(seed: seed)
     switch mode {
     case .inference:
@@ -60,11 +64,15 @@ final class NetworkBenchmark {
         optimizer: .sgd(momentum: 0.9), store: store, options: options, workers: workers
       ).session
     }
-    try store.set(weights)
+    if let weights { try store.load(weights, for: network.model) }
+    try store.set(parameters)
     let outputCount = session.program.outputs.first { $0.name == "output" }?.type.shape.count ?? 0
-    output = HostTensor(outputCount) { _ in 0 }
+    // Only now is it known that such a batch has a number of elements.
+    images = try .normal(batch * network.inputShape.count, seed: seed)
+    learningRate = try HostTensor(1) { _ in 1e-4 }
+    output = try HostTensor(outputCount) { _ in 0 }
     var random = PhiloxGenerator(seed: seed, stream: StableHash.fnv1a("labels"))
-    labels = HostTensor(outputCount / network.classes) { _ in Int32(random.next() % UInt64(network.classes)) }
+    labels = try HostTensor(outputCount / network.classes) { _ in Int32(random.next() % UInt64(network.classes)) }
   }
 
   func measure(window: Double) throws -> NetworkResult {
@@ -74,13 +82,26 @@ final class NetworkBenchmark {
       network: network.name, batch: batch, mode: mode.rawValue,
       isa: session.program.instructionSet.name, workers: session.workers,
       bestMs: timing.bestSeconds * 1e3, medianMs: timing.medianSeconds * 1e3,
-      imagesPerSecond: Double(batch) / timing.bestSeconds, checksum: checksum)
+      imagesPerSecond: Double(batch) / timing.bestSeconds, checksum: checksum, plannedBytes: memoryUse.byteCount)
   }
 
   /// Where the time of one inference or training step goes.
   func profile() throws(TesseraError) -> RunProfile { try session.profile(bind) }
 
-  private func run() throws(TesseraError) { try session.run(bind) }
+  /// Who computes what, when the workers are awake and warm.
+  func trace() throws -> RunTrace {
+    try session.withWorkers {
+      for _ in 0..<2 { try run() }
+      return try session.trace(bind)
+    }
+  }
+
+  func run() throws(TesseraError) { try session.run(bind) }
+
+  /// What the session takes, as planned.
+  var memoryUse: MemoryUse { session.program.memoryUse(workers: session.workers) }
+
+  var workers: Int { session.workers }
 
   private func bind(_ call: borrowing RunBindings) throws(TesseraError) {
     try call.setInput("input", UnsafeRawBufferPointer(images.bytes))
@@ -101,7 +122,7 @@ final class NetworkBenchmark {
       checksum.add(UnsafeRawBufferPointer(output.bytes))
     case .training:
       for _ in 0..<3 { try run() }
-      for (_, tensor) in session.store.snapshot().sorted(by: { $0.key < $1.key }) {
+      for (_, tensor) in try session.store.snapshot().sorted(by: { $0.key < $1.key }) {
         tensor.withUnsafeBytes { checksum.add($0) }
       }
     }

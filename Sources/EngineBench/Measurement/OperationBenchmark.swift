@@ -33,12 +33,13 @@ final class OperandMemory {
   fileprivate let results: HostTensor<Float>
 
   /// Room for each of the problems.
-  init(for problems: [OperationProblem]) {
+  /// - Throws: ``TesseraError/Code/systemFailure`` if there is no memory for it.
+  init(for problems: [OperationProblem]) throws(TesseraError) {
     func floats(_ bytes: (OperationProblem) -> Int) -> Int {
       problems.map { bytes($0) / 4 + 8 * Self.line }.max() ?? 0
     }
-    normals = .normal(floats { $0.inputs.reduce(0) { $0 + $1.type.byteCount } }, seed: 1)
-    results = HostTensor(floats(\.writtenBytes)) { _ in 0 }
+    normals = try .normal(floats { $0.inputs.reduce(0) { $0 + $1.type.byteCount } }, seed: 1)
+    results = try HostTensor(floats(\.writtenBytes)) { _ in 0 }
   }
 
   /// Floats of 128 bytes, to which the tensors of an arena are aligned.
@@ -83,7 +84,7 @@ final class OperationBenchmark {
         continue
       }
       operands.append(try graph.addInput(name, input.type))
-      let (bytes, owner) = Self.contents(input, memory, part)
+      let (bytes, owner) = try Self.contents(input, memory, part)
       inputs.append((name, UnsafeRawBufferPointer(bytes)))
       owners.append(owner)
     }
@@ -104,7 +105,7 @@ final class OperationBenchmark {
   /// What an operand that isn't a variable is bound to, and who owns it.
   private static func contents(
     _ input: OperationProblem.Operand, _ memory: OperandMemory, _ part: UnsafeMutableRawBufferPointer
-  )
+  ) throws(TesseraError)
     -> (bytes: UnsafeMutableRawBufferPointer, owner: AnyObject)
   {
     func own<Element>(_ tensor: HostTensor<Element>) -> (UnsafeMutableRawBufferPointer, AnyObject) {
@@ -113,13 +114,13 @@ final class OperationBenchmark {
     let count = input.type.shape.count
     switch input.content {
     case .normal, .variable: return (part, memory)
-    case .ones: return own(HostTensor<Float>(count) { _ in 1 })
+    case .ones: return try own(HostTensor<Float>(count) { _ in 1 })
     case .below(let limit):
       var random = PhiloxGenerator(seed: 2)
-      return own(HostTensor<Int32>(count) { _ in Int32(random.nextWord() % UInt32(limit)) })
+      return try own(HostTensor<Int32>(count) { _ in Int32(random.nextWord() % UInt32(limit)) })
     case .scalar:
       return input.type.element == .int64
-        ? own(HostTensor<Int64>(count) { _ in 1 }) : own(HostTensor<Float>(count) { _ in 1e-3 })
+        ? try own(HostTensor<Int64>(count) { _ in 1 }) : try own(HostTensor<Float>(count) { _ in 1e-3 })
     }
   }
 

@@ -66,7 +66,7 @@ struct PeakFigure: Encodable {
     try graph.addOutput("y", graph.apply(Add(), x, x, name: "y"))
     let session = try Session(
       Program(graph, options: Program.Options(instructionSet: set)), store: ParameterStore(), workers: workers)
-    let (input, output) = (HostTensor<Float>(1) { _ in 1 }, HostTensor<Float>(1) { _ in 0 })
+    let (input, output) = (try HostTensor<Float>(1) { _ in 1 }, try HostTensor<Float>(1) { _ in 0 })
     let timing = try Timing(window: 0.02) { () throws(TesseraError) in
       try session.run { (call) throws(TesseraError) in
         try call.setInput("x", UnsafeRawBufferPointer(input.bytes))

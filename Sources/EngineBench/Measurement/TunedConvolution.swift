@@ -13,7 +13,7 @@ struct TunedConvolution {
   init(
     _ layer: LayerProblem, _ pass: ConvolutionPass, limit: Double, workers: Int, options: Program.Options
   ) throws(TesseraError) {
-    let operands = LayerOperands(layer.geometry, pass, seed: 1)
+    let operands = try LayerOperands(layer.geometry, pass, seed: 1)
     func benchmark(_ algorithm: ConvolutionAlgorithm?) throws(TesseraError) -> LayerBenchmark {
       var options = options
       options.algorithm = algorithm

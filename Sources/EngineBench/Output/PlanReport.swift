@@ -107,8 +107,7 @@ struct PlanReport: Encodable {
     }
     return """
       \(network), batch \(batch), \(explanation.workers) workers, dealt out in \(Format.fixed(planMs, 2)) ms
-      arena \(TopologyReport.size(explanation.arenaByteCount)), prepared weights \
-      \(TopologyReport.size(explanation.preparedByteCount))
+      \(MemoryReport.summary(explanation.memory))
 
       cut: bands of batch and rows; more: the largest share beyond the mean
       \(layers.text)

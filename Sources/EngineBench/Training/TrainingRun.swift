@@ -63,9 +63,9 @@ final class TrainingRun {
       settings.learningRate, steps: batches.count * settings.epochs,
       warmUpSteps: min(batches.count, 100))
     let room = min(settings.batch, max(train.count, test.count))
-    pixels = HostTensor(room * network.inputShape.count) { _ in 0 }
-    labels = HostTensor(room) { _ in 0 }
-    probabilities = HostTensor(room * network.classes) { _ in 0 }
+    pixels = try HostTensor(room * network.inputShape.count) { _ in 0 }
+    labels = try HostTensor(room) { _ in 0 }
+    probabilities = try HostTensor(room * network.classes) { _ in 0 }
   }
 
   /// One pass over the training images.

@@ -86,6 +86,10 @@ public struct Graph: Sendable {
   /// Values that must be finite, or the step fails before anything is written.
   public private(set) var finiteChecks: [Value] = []
 
+  /// Nodes whose results the backward pass computes again (``addCheckpoint(_:)``). Passes after differentiation don't need
+  /// them.
+  private(set) var checkpoints: [Range<Int>] = []
+
   private var types: [TensorType] = []
   private var sources: [Source] = []
   private var nodeNames: Set<String> = []
@@ -240,6 +244,19 @@ public struct Graph: Sendable {
   public mutating func requireFinite(_ value: Value) throws(TesseraError) {
     try check(value, at: "finite check")
     finiteChecks.append(value)
+  }
+
+  /// Has ``differentiate(_:withRespectTo:)`` compute again what it needs of the results of these nodes, so that they
+  /// needn't be kept: all but those that other nodes read. A checkpoint within is part of it.
+  /// - Throws: ``TesseraError/Code/invalidAttribute`` for nodes that don't exist, or some of which are in another one.
+  public mutating func addCheckpoint(_ range: Range<Int>) throws(TesseraError) {
+    checkpoints.removeAll { range.lowerBound <= $0.lowerBound && $0.upperBound <= range.upperBound }
+    guard range.lowerBound >= 0, range.upperBound <= nodes.count, !checkpoints.contains(where: range.overlaps) else {
+      throw TesseraError(
+        .invalidAttribute, at: "checkpoint", expected: "nodes in 0..<\(nodes.count), in no other checkpoint",
+        found: "\(range)")
+    }
+    if !range.isEmpty { checkpoints.append(range) }
   }
 
   // MARK: Pieces

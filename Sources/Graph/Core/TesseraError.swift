@@ -34,6 +34,8 @@ public struct TesseraError: Error, Sendable, CustomStringConvertible {
     public static let cancelled = Code(description: "cancelled")
     /// The run's deadline passed before its end.
     public static let deadlineExceeded = Code(description: "deadline exceeded")
+    /// A program needs more memory than it may have.
+    public static let memoryLimitExceeded = Code(description: "memory limit exceeded")
     /// A file can't be read or written, or isn't what it should be.
     public static let invalidFile = Code(description: "invalid file")
     /// The operating system refused something without which there is no going on.

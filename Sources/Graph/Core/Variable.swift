@@ -7,6 +7,11 @@ public struct Variable: Hashable, Sendable {
     case statistic
     case optimizerState
     case counter
+    /// A sum of gradients over micro-batches: zero between steps.
+    case gradientSum
+
+    /// Whether training can't go on without its value.
+    package var isKept: Bool { self != .gradientSum }
   }
 
   /// Unique in a store: the layer's path and the parameter's name.

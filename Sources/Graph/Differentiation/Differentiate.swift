@@ -27,12 +27,13 @@ extension Graph {
     var gradients: [Value: Value] = [:]
     if isNeeded.contains(loss) { gradients[loss] = try addConstant([1], type) }
 
-    for node in nodes.reversed()
+    var repetition = Repetition()
+    for (index, node) in nodes.enumerated().reversed()
     where node.inputs.contains(where: isNeeded.contains)
       && node.outputs.contains(where: { gradients[$0] != nil })
     {
       let context = GradientContext(
-        node: node, outputGradients: node.outputs.map { gradients[$0] },
+        node: try repetition.node(index, in: &self), outputGradients: node.outputs.map { gradients[$0] },
         isNeeded: node.inputs.map(isNeeded.contains))
       let inputGradients = try node.operation.gradients(context, in: &self)
       guard inputGradients.count == node.inputs.count else {

@@ -31,6 +31,8 @@ final class RunContext: TeamWork, @unchecked Sendable {
   /// When each step was finished, in nanoseconds, if the run is profiled: written by the worker that finished it.
   private let finishedAt: UnsafeMutablePointer<UInt64>
   private var startedAt: UInt64?
+  /// Takes down every task, if anybody asks.
+  private var recorder: TaskRecorder?
 
   private let hasFailed = Atomic<Bool>(false)
   private let failure = Lock<TesseraError?>(nil)
@@ -44,7 +46,7 @@ final class RunContext: TeamWork, @unchecked Sendable {
     plan = session.program.plan
     team = Team(workerCount: session.workers)
     self.session = session
-    progress = StepProgress(session.partition)
+    progress = StepProgress(session.partition, plan.order)
     arena = try AlignedMemory(allocating: plan.arenaByteCount, for: "temporary values")
     scratchStride = MemoryPlan.aligned(plan.scratchByteCount)
     scratch = try AlignedMemory(allocating: scratchStride * session.workers, for: "scratch")
@@ -94,6 +96,9 @@ final class RunContext: TeamWork, @unchecked Sendable {
     finishedAt.deallocate()
   }
 
+  /// All that it allocated for values.
+  var memory: [AlignedMemory] { [arena, scratch] + ownOutputs }
+
   // MARK: Before a run
 
   func bindInput(_ index: Int, _ bytes: UnsafeRawBufferPointer) { inputs[index] = bytes }
@@ -108,7 +113,8 @@ final class RunContext: TeamWork, @unchecked Sendable {
   }
 
   /// Makes everything ready: all inputs are bound.
-  func begin(workers: Int, isProfiled: Bool, isSkipped: (Int) -> Bool) {
+  func begin(workers: Int, isProfiled: Bool, recorder: TaskRecorder?, isSkipped: (Int) -> Bool) {
+    self.recorder = recorder
     startedAt = isProfiled ? DispatchTime.now().uptimeNanoseconds : nil
     if isProfiled { finishedAt.update(repeating: 0, count: plan.steps.count) }
     for (operand, isInput, index) in boundOperands {
@@ -140,36 +146,53 @@ final class RunContext: TeamWork, @unchecked Sendable {
   }
 
   private func walk(as worker: Int, on processor: Int?, _ binding: inout ThreadBinding?) {
+    // Times of steps side by side couldn't be told apart.
+    var frontier = StepFrontier(isSerial: startedAt != nil)
     var hasFoundWork = false
-    let ownScratch = UnsafeMutableRawBufferPointer(
-      start: scratch.base + worker * scratchStride, count: plan.scratchByteCount)
-    for step in plan.steps.indices where !progress.isFinished(step) {
-      var finished = 0
-      var share = worker
-      for _ in 0..<progress.workers {
-        while let task = progress.claim(step, share: share) {
+    while frontier.first < progress.stepCount {
+      if let step = frontier.nextStep(progress) {
+        guard runTasks(of: step, as: worker, on: processor, &hasFoundWork, &binding) else { return }
+        frontier.leave(step)
+        _ = frontier.look(progress)
+      } else if !frontier.look(progress) {
+        var wait = Wait()
+        repeat {
           if hasFailed.load(ordering: .relaxed) { return }
-          if !hasFoundWork {
-            hasFoundWork = true
-            if let processor, session.binds(onto: processor) { binding = ThreadBinding(toProcessor: processor) }
-          }
-          // While this task isn't done, the commit hasn't begun.
-          if finished == 0, isStopped(before: step) { return }
-          guard perform(step, task, ownScratch) else { return }
-          finished += 1
-        }
-        share = share + 1 == progress.workers ? 0 : share + 1
-      }
-      if finished > 0, progress.finish(step, tasks: finished), startedAt != nil {
-        finishedAt[step] = DispatchTime.now().uptimeNanoseconds
-      }
-      if progress.isFinished(step) { continue }
-      var wait = Wait()
-      while !progress.isFinished(step) {
-        if hasFailed.load(ordering: .relaxed) { return }
-        wait.pause()
+          wait.pause()
+        } while !frontier.look(progress)
       }
     }
+  }
+
+  /// Runs what there is to claim of a step, of the worker's own share first; false if the run has failed.
+  @inline(__always)
+  private func runTasks(
+    of step: Int, as worker: Int, on processor: Int?, _ hasFoundWork: inout Bool, _ binding: inout ThreadBinding?
+  ) -> Bool {
+    let ownScratch = UnsafeMutableRawBufferPointer(
+      start: scratch.base + worker * scratchStride, count: plan.scratchByteCount)
+    var finished = 0
+    var share = worker
+    for _ in 0..<progress.workers {
+      while let task = progress.claim(step, share: share) {
+        if hasFailed.load(ordering: .relaxed) { return false }
+        if !hasFoundWork {
+          hasFoundWork = true
+          if let processor, session.binds(onto: processor) { binding = ThreadBinding(toProcessor: processor) }
+        }
+        // While this task isn't done, the commit hasn't begun.
+        if finished == 0, isStopped(before: step) { return false }
+        let start = recorder == nil ? 0 : TaskRecorder.now
+        guard perform(step, task, ownScratch) else { return false }
+        recorder?.record(step: step, task: task, worker: worker, start: start)
+        finished += 1
+      }
+      share = share + 1 == progress.workers ? 0 : share + 1
+    }
+    if finished > 0, progress.finish(step, tasks: finished), startedAt != nil {
+      finishedAt[step] = DispatchTime.now().uptimeNanoseconds
+    }
+    return true
   }
 
   /// Whether the run was called off. What has begun to write parameters goes on.

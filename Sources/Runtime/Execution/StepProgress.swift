@@ -3,7 +3,8 @@ import Synchronization
 /// Who has claimed which tasks of which step, and how many are done: the only thing that workers share while they run.
 ///
 /// The walk of each step is cut into contiguous shares, one a worker. A worker takes tasks of its own share first, then
-/// helps the others. It never waits for a worker to arrive, only for tasks that another has claimed.
+/// helps the others, then goes on to another step that is ready (``StepFrontier``). It never waits for a worker to arrive,
+/// only for tasks that another has claimed.
 final class StepProgress: @unchecked Sendable {
   // Every counter has a cache line pair of its own: 128 bytes keep the adjacent-line prefetcher from coupling two of
   // them.
@@ -23,8 +24,14 @@ final class StepProgress: @unchecked Sendable {
   }
   private let walks: [Walk]
   private let bandStarts: UnsafeMutablePointer<Int>
+  let stepCount: Int
+  /// As in ``StepOrder/predecessors``.
+  let predecessors: UnsafeMutablePointer<UInt64>
 
-  init(_ partition: PartitionPlan) {
+  init(_ partition: PartitionPlan, _ order: StepOrder) {
+    stepCount = order.predecessors.count
+    predecessors = .allocate(capacity: max(1, stepCount))
+    predecessors.initialize(from: order.predecessors, count: stepCount)
     taskCounts = partition.walks.map(\.taskCount)
     maximumWorkers = partition.places.count
     workers = maximumWorkers
@@ -46,6 +53,7 @@ final class StepProgress: @unchecked Sendable {
     counters.deinitialize(count: counterCount)
     counters.deallocate()
     bandStarts.deallocate()
+    predecessors.deallocate()
   }
 
   /// Before a run: nothing is claimed, nothing done. Steps that `isSkipped` names are done from the start.

@@ -50,6 +50,9 @@ public struct NodeKernel: Sendable {
   public var scratchByteCount: Int
   /// Each begins when the one before is done.
   public var phases: [Phase]
+  /// Inputs in whose place the first result may be written, if their size is the same: no task reads of them, while results
+  /// are written, what another task writes, nor what it has written itself.
+  public var overwritableInputs: [Int] = []
 
   /// Tasks that may run in any order and at the same time.
   public struct Phase: Sendable {

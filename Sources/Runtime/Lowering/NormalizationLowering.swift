@@ -73,7 +73,7 @@ extension BatchNormalization: EpilogueKernel {
     let channels = chunks.channels
     let epsilon = Float(epsilon)
     let finish = EpilogueOperands(context)
-    return NodeKernel(
+    var kernel = NodeKernel(
       name: context.kernelName("batch_norm.forward"),
       workspaceByteCount: chunks.count * 2 * channels * MemoryLayout<Float>.stride,
       phases: [
@@ -102,6 +102,8 @@ extension BatchNormalization: EpilogueKernel {
           }
         },
       ])
+    kernel.overwritableInputs = [0]
+    return kernel
   }
 
   private func reference<T: ReferenceScalar>(_ chunks: RowChunks, _: T.Type) -> NodeKernel {
@@ -129,7 +131,7 @@ extension Normalize: EpilogueKernel {
     let channels = chunks.channels
     let epsilon = Float(epsilon)
     let finish = EpilogueOperands(context)
-    return NodeKernel(name: context.kernelName("normalize.forward"), taskCount: chunks.count) {
+    var kernel = NodeKernel(name: context.kernelName("normalize.forward"), taskCount: chunks.count) {
       tasks, arguments in
       finish.forEachPart(of: chunks.rows(tasks), width: channels, arguments) { rows in
         let first = rows.lowerBound * channels
@@ -139,6 +141,8 @@ extension Normalize: EpilogueKernel {
           epsilon: epsilon, y: arguments.y(0) + first, streams: streams)
       }
     }
+    kernel.overwritableInputs = [0]
+    return kernel
   }
 
   private func reference<T: ReferenceScalar>(_ chunks: RowChunks, _: T.Type) -> NodeKernel {
@@ -220,6 +224,7 @@ private struct NormalizationGradient {
       ])
     guard includesInput else { return kernel }
     let finish = EpilogueOperands(context)
+    kernel.overwritableInputs = [0, 1]
     kernel.phases.append(
       NodeKernel.Phase(taskCount: chunks.count) { tasks, arguments in
         finish.forEachPart(of: chunks.rows(tasks), width: channels, arguments) { rows in

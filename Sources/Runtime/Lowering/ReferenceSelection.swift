@@ -32,15 +32,19 @@ extension KernelContext {
   }
 
   /// An element-wise kernel over `count` floats.
+  /// - Parameter isUpdate: whether it has several results, which stand in place of variables.
   func elementwise(
-    _ operation: String, count: Int,
+    _ operation: String, count: Int, isUpdate: Bool = false,
     _ run: @escaping @Sendable (Range<Int>, KernelArguments) -> Void
   ) -> NodeKernel {
     let chunks = Chunks(count)
     let epilogue = EpilogueOperands(self)
-    return NodeKernel(name: kernelName(operation), taskCount: chunks.taskCount) { tasks, arguments in
+    var kernel = NodeKernel(name: kernelName(operation), taskCount: chunks.taskCount) { tasks, arguments in
       epilogue.forEachPart(of: chunks.elements(tasks), width: 1, arguments) { run($0, arguments) }
     }
+    // Those of an epilogue are read after the result was written.
+    kernel.overwritableInputs = isUpdate ? [] : Array(inputs.indices)
+    return kernel
   }
 
   /// A kernel over rows (of a matrix, or of images), as many a task as make some microseconds of work.

@@ -24,7 +24,7 @@ extension SGDUpdate: KernelOperation, InPlaceUpdate {
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
     let hasVelocity = context.inputs.count > 3
-    return context.elementwise("sgd", count: count) { range, arguments in
+    return context.elementwise("sgd", count: count, isUpdate: true) { range, arguments in
       kernels.sgd(
         step(arguments), count: range.count, gradient: arguments.x(1) + range.lowerBound,
         parameter: arguments.updated(0, from: 0, range),
@@ -54,7 +54,7 @@ extension AdamUpdate: KernelOperation, InPlaceUpdate {
     if let scalar = context.referenceType { return reference(count, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
-    return context.elementwise("adam", count: count) { range, arguments in
+    return context.elementwise("adam", count: count, isUpdate: true) { range, arguments in
       kernels.adam(
         step(arguments), count: range.count, gradient: arguments.x(1) + range.lowerBound,
         parameter: arguments.updated(0, from: 0, range),

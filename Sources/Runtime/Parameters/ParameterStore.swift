@@ -25,18 +25,24 @@ public final class ParameterStore: Sendable {
   public var names: [String] { variables.withLock { $0.keys.sorted() } }
 
   /// A copy of one variable, or nil if there is none of that name.
+  /// - Throws: ``TesseraError/Code/systemFailure`` if there is no memory for it.
   public subscript(name: String) -> Tensor? {
-    guard let variable = stored(name) else { return nil }
-    lock.lockShared()
-    defer { lock.unlockShared() }
-    return variable.copy()
+    get throws(TesseraError) {
+      guard let variable = stored(name) else { return nil }
+      lock.lockShared()
+      defer { lock.unlockShared() }
+      return try variable.copy()
+    }
   }
 
   /// Copies of all variables, from one moment.
-  public func snapshot() -> [String: Tensor] {
+  /// - Throws: as the subscript.
+  public func snapshot() throws(TesseraError) -> [String: Tensor] {
     lock.lockShared()
     defer { lock.unlockShared() }
-    return variables.withLock { $0.mapValues { $0.copy() } }
+    var copies: [String: Tensor] = [:]
+    for (name, variable) in variables.withLock({ $0 }) { copies[name] = try variable.copy() }
+    return copies
   }
 
   /// What a variable is for; nil if there is none of that name.
@@ -78,11 +84,17 @@ public final class ParameterStore: Sendable {
         throw Self.mismatch(read.variable, stored: present)
       }
     }
+    let new = graph.variables.map(\.variable).filter { stored($0.name) == nil }
     var added: [StoredVariable] = []
-    for read in graph.variables where stored(read.variable.name) == nil {
-      let memory = try AlignedMemory(allocating: read.variable.type.byteCount, for: read.variable.name)
-      try InitialValue.fill(memory, of: read.variable, seed: seed)
-      added.append(StoredVariable(read.variable, memory))
+    guard !new.isEmpty else { return }
+    // One piece for all: large pages aren't left partly empty.
+    let memory = try AlignedMemory(allocating: MemoryPlan.byteCount(of: new), for: "variables")
+    var offset = 0
+    for variable in new {
+      let part = AlignedMemory(offset..<offset + variable.type.byteCount, of: memory)
+      offset += MemoryPlan.aligned(variable.type.byteCount)
+      try InitialValue.fill(part, of: variable, seed: seed)
+      added.append(StoredVariable(variable, part))
     }
     try variables.withLock { (variables) throws(TesseraError) in
       // Another thread may have been first.
@@ -122,8 +134,8 @@ final class StoredVariable: Sendable {
   func bumpVersion() { writes.wrappingAdd(1, ordering: .releasing) }
 
   /// The caller holds the store shared.
-  func copy() -> Tensor {
-    let tensor = Tensor(variable.type)
+  func copy() throws(TesseraError) -> Tensor {
+    let tensor = try Tensor(allocating: variable.type, for: "a copy of \(variable.name)")
     tensor.storage.bytes.copyMemory(from: UnsafeRawBufferPointer(memory.bytes))
     return tensor
   }

@@ -2,7 +2,7 @@ import TesseraGraph
 import TesseraKernels
 
 /// Where an operand's bytes are during a run.
-enum Location: Hashable, Sendable {
+package enum Location: Hashable, Sendable {
   case arena(offset: Int)
   /// Memory that keeps its contents between runs: packed weights, and what else follows from parameters alone.
   case prepared(offset: Int)
@@ -15,9 +15,11 @@ enum Location: Hashable, Sendable {
 struct Operand: Hashable, Sendable {
   var location: Location
   var byteCount: Int
+  /// In the arena: the number of the value or workspace, whose memory it has for a time.
+  var temporary: Int?
 }
 
-/// One barrier-free piece of a run: tasks that may run in any order, all after the steps before.
+/// One barrier-free piece of a run: tasks that may run in any order, all after the steps that it waits for.
 struct Step: Sendable {
   enum Work: Sendable {
     case kernel(@Sendable (Range<Int>, KernelArguments) throws -> Void)
@@ -48,7 +50,7 @@ struct Step: Sendable {
   var inputByteCount: Int { operands.prefix(inputCount).reduce(0) { $0 + $1.byteCount } - weightByteCount }
 }
 
-/// The program as the workers walk it: steps in order, with every operand's place.
+/// The program as the workers walk it: steps, what each waits for, and every operand's place.
 struct ExecutionPlan: Sendable {
   struct PlannedNode: Sendable {
     var name: String
@@ -60,8 +62,10 @@ struct ExecutionPlan: Sendable {
   }
 
   var nodes: [PlannedNode] = []
-  /// Preparation, then the graph, then the commit.
+  /// Preparation, then the graph, then the commit: what one worker does in this order.
   var steps: [Step] = []
+  /// What each step waits for.
+  var order = StepOrder(predecessors: [])
   /// Number of the steps that prepare, the publication included; 0 if there is nothing to prepare.
   var prepareStepCount = 0
   /// The step from which on parameters are written; the number of steps if none are.
@@ -69,6 +73,8 @@ struct ExecutionPlan: Sendable {
   /// How long a run takes one worker, roughly: what it decides is how many workers share it.
   var estimatedSeconds = 0.0
   var arenaByteCount = 0
+  /// What is alive in the arena when most is.
+  var peak = ArenaPeak()
   var preparedByteCount = 0
   var scratchByteCount = 0
   var isTraining: Bool { !updatedVariables.isEmpty }

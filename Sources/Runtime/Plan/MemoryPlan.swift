@@ -1,55 +1,130 @@
-/// Where each temporary value lies in the arena: an offset for every interval of steps in which it is alive, so that no
-/// two values that live at the same time overlap. Peak bytes are known before the first run.
+/// Where each temporary value lies in the arena. Two values share memory only if every step that uses the one is done
+/// before the first that uses the other begins, in every run that the order of the steps allows. Peak bytes are known
+/// before the first run.
 package struct MemoryPlan: Sendable {
-  /// A value alive from the step that writes it to the last that reads it, both included.
-  package struct Interval: Sendable {
+  /// A value, and the steps that use it in the plan's order. The first writes it; the others come after that one.
+  package struct Temporary: Sendable {
     package var byteCount: Int
-    package var firstStep: Int
-    package var lastStep: Int
+    package var steps: [Int]
 
-    package init(byteCount: Int, firstStep: Int, lastStep: Int) {
-      (self.byteCount, self.firstStep, self.lastStep) = (byteCount, firstStep, lastStep)
+    package init(byteCount: Int, steps: [Int]) {
+      (self.byteCount, self.steps) = (byteCount, steps)
     }
   }
 
-  /// Offsets in bytes, one an interval, multiples of ``AlignedMemory/alignment``.
+  /// Offsets in bytes, one a value, multiples of ``AlignedMemory/alignment``.
   package let offsets: [Int]
   /// Bytes of the arena.
   package let arenaByteCount: Int
 
-  /// Places large values first, each at the lowest offset that is free during its whole life (greedy by size: Pisarchyk
-  /// and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020).
-  package init(_ intervals: [Interval]) {
-    var offsets = [Int](repeating: 0, count: intervals.count)
-    var placed: [(offset: Int, end: Int, interval: Interval)] = []
-    var arena = 0
-    let order = intervals.indices.sorted {
-      (intervals[$1].byteCount, $0) < (intervals[$0].byteCount, $1)
-    }
-    for index in order {
-      let interval = intervals[index]
-      let byteCount = Self.aligned(interval.byteCount)
-      var offset = 0
-      // `placed` is sorted by offset: the first gap that fits is the lowest.
-      for other in placed
-      where other.interval.firstStep <= interval.lastStep
-        && interval.firstStep <= other.interval.lastStep
-      {
-        if offset + byteCount <= other.offset { break }
-        offset = max(offset, other.end)
+  /// Places large values first, each at the lowest offset that is free (greedy by size: Pisarchyk and Lee, "Efficient
+  /// Memory Management for Deep Neural Net Inference", 2020).
+  ///
+  /// What may run side by side needs memory side by side. Where that would cost more than ``limit(_:)`` beyond steps that
+  /// run one after the other, memory goes before: a value is placed as if they did, and steps wait for those whose memory
+  /// they write over.
+  ///
+  /// - Parameter order: gains what has to wait so that memory can be shared.
+  package init(_ values: [Temporary], order: inout StepOrder) {
+    let bySize = values.indices.sorted { (values[$1].byteCount, $0) < (values[$0].byteCount, $1) }
+
+    var serial = Arena(values)
+    for value in bySize { serial.place(value, at: serial.offset(value) { !Self.isSerial(values[value], values[$0]) }) }
+
+    let limit = Self.limit(serial.byteCount)
+    var arena = Arena(values)
+    var arenaOrder = order
+    for value in bySize {
+      let offset = arena.offset(value) { !Self.isApart(values[value], values[$0], arenaOrder) }
+      if offset + Self.aligned(values[value].byteCount) <= limit {
+        arena.place(value, at: offset)
+      } else {
+        arena.place(value, at: arena.offset(value) { !Self.isSerial(values[value], values[$0]) })
+        arena.addEdges(of: value, to: &arenaOrder)
       }
-      offsets[index] = offset
-      let position = placed.firstIndex { $0.offset > offset } ?? placed.count
-      placed.insert((offset, offset + byteCount, interval), at: position)
-      arena = max(arena, offset + byteCount)
     }
-    self.offsets = offsets
-    arenaByteCount = arena
+    if arena.byteCount > limit {
+      arena = serial
+      arenaOrder = order
+      for value in bySize { arena.addEdges(of: value, to: &arenaOrder) }
+    }
+    order = arenaOrder
+    offsets = arena.offsets
+    arenaByteCount = arena.byteCount
+  }
+
+  /// How large an arena may become that takes a given number of bytes with one step at a time: 3 % more, or, in small
+  /// programs, as much as a core's level 2 holds.
+  package static func limit(_ byteCount: Int) -> Int { byteCount + max(byteCount / 32, 1 << 20) }
+
+  /// Whether the life of one value ends before the other's begins, with one step at a time in the plan's order.
+  private static func isSerial(_ a: Temporary, _ b: Temporary) -> Bool {
+    guard let (aFirst, aLast) = a.life, let (bFirst, bLast) = b.life else { return true }
+    return aLast < bFirst || bLast < aFirst
+  }
+
+  /// Whether it does in every run.
+  private static func isApart(_ a: Temporary, _ b: Temporary, _ order: StepOrder) -> Bool {
+    guard let (aFirst, aLast) = a.life, let (bFirst, bLast) = b.life else { return true }
+    if aLast < bFirst { return a.steps.allSatisfy { order.precedes($0, bFirst) } }
+    if bLast < aFirst { return b.steps.allSatisfy { order.precedes($0, aFirst) } }
+    return false
   }
 
   package static func aligned(_ byteCount: Int) -> Int {
     let alignment = AlignedMemory.alignment
     // A value of no bytes gets an address of its own too.
     return (max(byteCount, 1) + alignment - 1) / alignment * alignment
+  }
+
+  /// Values with an offset, by offset.
+  private struct Arena {
+    let values: [Temporary]
+    var offsets: [Int]
+    var byteCount = 0
+    private var placed: [(offset: Int, end: Int, value: Int)] = []
+
+    init(_ values: [Temporary]) {
+      self.values = values
+      offsets = Array(repeating: 0, count: values.count)
+    }
+
+    /// The lowest offset at which a value overlaps none of those that it mustn't.
+    func offset(_ value: Int, avoids: (Int) -> Bool) -> Int {
+      let byteCount = MemoryPlan.aligned(values[value].byteCount)
+      var offset = 0
+      // The first gap that fits is the lowest. What ends below is no obstacle, whatever its life.
+      for other in placed where other.end > offset && avoids(other.value) {
+        if offset + byteCount <= other.offset { break }
+        offset = other.end
+      }
+      return offset
+    }
+
+    mutating func place(_ value: Int, at offset: Int) {
+      let end = offset + MemoryPlan.aligned(values[value].byteCount)
+      offsets[value] = offset
+      placed.insert((offset, end, value), at: placed.firstIndex { $0.offset > offset } ?? placed.count)
+      byteCount = max(byteCount, end)
+    }
+
+    /// Has the step that writes a value wait for all that use what was in its memory before, and those that come after
+    /// likewise.
+    func addEdges(of value: Int, to order: inout StepOrder) {
+      let end = offsets[value] + MemoryPlan.aligned(values[value].byteCount)
+      for other in placed where other.value != value && other.offset < end && other.end > offsets[value] {
+        let isBefore = (values[other.value].steps.first ?? 0) < (values[value].steps.first ?? 0)
+        let (before, after) = isBefore ? (other.value, value) : (value, other.value)
+        guard let first = values[after].steps.first else { continue }
+        for step in values[before].steps { order.addEdge(from: step, to: first) }
+      }
+    }
+  }
+}
+
+extension MemoryPlan.Temporary {
+  fileprivate var life: (first: Int, last: Int)? {
+    guard let first = steps.first, let last = steps.last else { return nil }
+    return (first, last)
   }
 }

@@ -13,6 +13,8 @@ struct Planner {
   private var phases: [Phase] = []
   /// The value whose memory each value uses: itself, unless it is a view.
   private var roots: [Value] = []
+  /// Bytes of each value and workspace in the arena, by number.
+  private var temporaryByteCounts: [Int] = []
 
   /// When a node is computed.
   private enum Phase { case prepare, main, commit }
@@ -40,8 +42,9 @@ struct Planner {
     findPhases()
     let order = try orderedNodes()
     try checkByteCounts()
-    let locations = placeValues(order)
-    try appendSteps(order, locations)
+    let places = placeValues()
+    try appendSteps(order, places)
+    planMemory()
     estimateWork()
     return plan
   }
@@ -84,6 +87,8 @@ struct Planner {
 
   private mutating func findPhases() {
     phases = [Phase](repeating: .main, count: graph.nodes.count)
+    // What changes in every run is computed in every run, where it is needed: it needn't be kept.
+    let written = Set(graph.updates.map(\.variable))
     let updated = Set(graph.updates.map(\.value))
     // What is read before the commit can't wait for it.
     let read = Set(graph.nodes.flatMap(\.inputs) + graph.finiteChecks)
@@ -93,7 +98,7 @@ struct Planner {
       {
         phases[index] = .commit
       } else if !(node.operation is any UpdateOperation), !node.inputs.isEmpty,
-        node.inputs.allSatisfy({ variables(behind: $0) != nil })
+        node.inputs.allSatisfy({ variables(behind: $0).map(written.isDisjoint(with:)) == true })
       {
         phases[index] = .prepare
       }
@@ -170,13 +175,40 @@ struct Planner {
     }
   }
 
-  private func isTemporary(_ value: Value, _ outputs: [Value: Int]) -> Bool {
-    guard case .node(let node, _) = graph.source(of: value) else { return false }
-    return root(value) == value && phases[node] != .prepare && outputs[value] == nil
+  /// Where a value is; what is in the arena has a number until all steps are there.
+  private struct Place {
+    var location = Location.arena(offset: 0)
+    var temporary: Int?
   }
 
-  /// Gives every value its location, and every node its workspace's.
-  private mutating func placeValues(_ order: [Int]) -> (values: [Location], workspaces: [Location]) {
+  /// The operands in whose place a node's kernel may write a result: of its size, and read by nothing that comes after.
+  private func overwritten(by value: Value, of node: Int, lastReaders: [Int]) -> [Value] {
+    guard value == graph.nodes[node].outputs[0], phases[node] == .main else { return [] }
+    let inputs = graph.nodes[node].inputs
+    let overwritable = nodeKernels[node].overwritableInputs
+    return overwritable.map { root(inputs[$0]) }.filter { operand in
+      lastReaders[operand.index] == node && graph.type(of: operand).byteCount == graph.type(of: value).byteCount
+        && inputs.indices.allSatisfy { overwritable.contains($0) || root(inputs[$0]) != operand }
+    }
+  }
+
+  /// The last node that reads each value's memory; the number of nodes for what the commit, a check or an output reads.
+  private func lastReaders() -> [Int] {
+    var last = [Int](repeating: -1, count: graph.valueCount)
+    let end = graph.nodes.count
+    for (index, node) in graph.nodes.enumerated() where !(node.operation is any ViewOperation) {
+      for value in node.inputs {
+        last[root(value).index] = max(last[root(value).index], phases[index] == .commit ? end : index)
+      }
+    }
+    for value in graph.finiteChecks + graph.updates.map(\.value) + graph.outputs.map(\.value) {
+      last[root(value).index] = end
+    }
+    return last
+  }
+
+  /// Gives every value its place, and every node its workspace's.
+  private mutating func placeValues() -> (values: [Place], workspaces: [Place]) {
     let updates = Dictionary(
       graph.updates.map { ($0.value, $0.variable) }, uniquingKeysWith: { first, _ in first })
     // An output that a node writes goes straight to the caller's memory.
@@ -190,88 +222,77 @@ struct Planner {
       }
     }
 
-    // A temporary lives from its node's position in the order to its last reader's; what the commit, a check or an
-    // output reads lives to the end.
-    var position = [Int](repeating: 0, count: graph.nodes.count)
-    for (index, node) in order.enumerated() { position[node] = index }
-    var lastUse = [Int](repeating: 0, count: graph.valueCount)
-    for (index, node) in graph.nodes.enumerated() {
-      for value in node.inputs {
-        lastUse[root(value).index] = max(lastUse[root(value).index], position[index])
-      }
-    }
-    let end = order.count
-    for value in graph.finiteChecks + graph.updates.map(\.value) + graph.outputs.map(\.value) {
-      lastUse[root(value).index] = end
+    func temporary(_ byteCount: Int) -> Place {
+      temporaryByteCounts.append(byteCount)
+      return Place(temporary: temporaryByteCounts.count - 1)
     }
 
-    var intervals: [MemoryPlan.Interval] = []
-    var intervalOfValue: [Int: Int] = [:]
-    var intervalOfNode: [Int: Int] = [:]
-    for node in order {
-      let at = position[node]
-      for value in graph.nodes[node].outputs where isTemporary(value, outputs) {
-        if phases[node] == .commit, updates[value] != nil { continue }
-        intervalOfValue[value.index] = intervals.count
-        intervals.append(
-          MemoryPlan.Interval(
-            byteCount: graph.type(of: value).byteCount, firstStep: at,
-            lastStep: max(at, lastUse[value.index])))
-      }
-      // Prepared nodes run with the others: their workspace is in the arena too.
-      if nodeKernels[node].workspaceByteCount > 0 {
-        intervalOfNode[node] = intervals.count
-        intervals.append(
-          MemoryPlan.Interval(
-            byteCount: nodeKernels[node].workspaceByteCount, firstStep: at, lastStep: at))
-      }
-    }
-    let memory = MemoryPlan(intervals)
-    plan.arenaByteCount = memory.arenaByteCount
-
-    var locations = [Location](repeating: .arena(offset: 0), count: graph.valueCount)
-    for index in locations.indices {
+    let lastReaders = lastReaders()
+    var values = [Place](repeating: Place(), count: graph.valueCount)
+    for index in values.indices {
       let value = Value(index: index)
       guard root(value) == value else { continue }
       switch graph.source(of: value) {
-      case .input(let number): locations[index] = .input(number)
-      case .variable(let number): locations[index] = .variable(number)
-      case .constant(let number): locations[index] = .constant(number)
+      case .input(let number): values[index].location = .input(number)
+      case .variable(let number): values[index].location = .variable(number)
+      case .constant(let number): values[index].location = .constant(number)
       case .node(let node, _):
         if let output = outputs[value] {
-          locations[index] = .output(output)
+          values[index].location = .output(output)
         } else if phases[node] == .prepare {
-          locations[index] = .prepared(offset: plan.preparedByteCount)
+          values[index].location = .prepared(offset: plan.preparedByteCount)
           plan.preparedByteCount += MemoryPlan.aligned(graph.type(of: value).byteCount)
         } else if phases[node] == .commit, let variable = updates[value] {
-          locations[index] = .variable(variable)
-        } else if let interval = intervalOfValue[index] {
-          locations[index] = .arena(offset: memory.offsets[interval])
+          values[index].location = .variable(variable)
+        } else {
+          let operands = overwritten(by: value, of: node, lastReaders: lastReaders)
+          values[index] =
+            operands.lazy.map { values[$0.index] }.first { $0.temporary != nil }
+            ?? temporary(graph.type(of: value).byteCount)
         }
       }
     }
-    for index in locations.indices { locations[index] = locations[root(Value(index: index)).index] }
-    let workspaces = graph.nodes.indices.map { node in
-      intervalOfNode[node].map { Location.arena(offset: memory.offsets[$0]) } ?? .arena(offset: 0)
+    for index in values.indices { values[index] = values[root(Value(index: index)).index] }
+    // Prepared nodes run with the others: their workspace is in the arena too.
+    let workspaces = nodeKernels.map { kernel in
+      kernel.workspaceByteCount > 0 ? temporary(kernel.workspaceByteCount) : Place()
     }
-    return (locations, workspaces)
+    return (values, workspaces)
+  }
+
+  /// What steps wait for decides which values may share memory, and what shares memory has steps wait.
+  private mutating func planMemory() {
+    plan.order = StepOrder(plan.steps)
+    var values = temporaryByteCounts.map { MemoryPlan.Temporary(byteCount: $0, steps: []) }
+    for (index, step) in plan.steps.enumerated() {
+      for number in Set(step.operands.compactMap(\.temporary)) { values[number].steps.append(index) }
+    }
+    let memory = MemoryPlan(values, order: &plan.order)
+    plan.arenaByteCount = memory.arenaByteCount
+    plan.peak = ArenaPeak(values, plan.steps)
+    for step in plan.steps.indices {
+      for operand in plan.steps[step].operands.indices {
+        guard let number = plan.steps[step].operands[operand].temporary else { continue }
+        plan.steps[step].operands[operand].location = .arena(offset: memory.offsets[number])
+      }
+    }
   }
 
   // MARK: Steps
 
   private mutating func appendSteps(
-    _ order: [Int], _ locations: (values: [Location], workspaces: [Location])
+    _ order: [Int], _ places: (values: [Place], workspaces: [Place])
   ) throws(TesseraError) {
-    func operand(_ value: Value) -> Operand {
-      Operand(location: locations.values[value.index], byteCount: graph.type(of: value).byteCount)
+    func operand(_ place: Place, _ byteCount: Int) -> Operand {
+      Operand(location: place.location, byteCount: byteCount, temporary: place.temporary)
     }
+    func operand(_ value: Value) -> Operand { operand(places.values[value.index], graph.type(of: value).byteCount) }
 
     func steps(of node: Int) -> [Step] {
       let kernel = nodeKernels[node]
       let inputs = graph.nodes[node].inputs.map(operand)
       let outputs = graph.nodes[node].outputs.map(operand)
-      let workspace = Operand(
-        location: locations.workspaces[node], byteCount: kernel.workspaceByteCount)
+      let workspace = operand(places.workspaces[node], kernel.workspaceByteCount)
       let preparedFrom =
         phases[node] == .prepare ? variables(behind: graph.nodes[node].outputs[0]) : nil
       return kernel.phases.map { phase in

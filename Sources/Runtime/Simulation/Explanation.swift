@@ -57,17 +57,16 @@ public struct Explanation: Sendable, Encodable {
   public let predictedSeconds: Double
   /// The time of one worker over that of all, times their number: 1 where workers lose nothing.
   public let predictedEfficiency: Double
-  /// Bytes of all temporary values.
-  public let arenaByteCount: Int
-  /// Bytes of what is derived from parameters and kept.
-  public let preparedByteCount: Int
+  /// The bytes that a session of so many workers takes.
+  public let memory: MemoryUse
+  /// What a session got from the system; nil for a program, which has allocated nothing.
+  public internal(set) var largePages: LargePages?
 
   enum CodingKeys: String, CodingKey {
-    case nodes, workers, figures
+    case nodes, workers, figures, memory
     case predictedSeconds = "predicted_seconds"
     case predictedEfficiency = "predicted_efficiency"
-    case arenaByteCount = "arena_bytes"
-    case preparedByteCount = "prepared_bytes"
+    case largePages = "large_pages"
   }
 
   /// Two lines a node, at most 80 columns.
@@ -89,8 +88,16 @@ public struct Explanation: Sendable, Encodable {
     }
     lines.append(
       "predicted \(Self.digits(predictedSeconds * 1e3)) ms with \(workers) worker\(workers == 1 ? "" : "s"), "
-        + "efficiency \(Self.digits(predictedEfficiency * 100)) %, arena \(Self.digits(Double(arenaByteCount) * 1e-6)) MB"
-    )
+        + "efficiency \(Self.digits(predictedEfficiency * 100)) %")
+    func megabytes(_ byteCount: Int) -> String { Self.digits(Double(byteCount) * 1e-6) }
+    lines.append(
+      "planned \(megabytes(memory.byteCount)) MB: \(megabytes(memory.arenaByteCount)) arena, "
+        + "\(megabytes(memory.weightByteCount)) weights, \(megabytes(memory.optimizerByteCount)) optimizer, "
+        + "\(megabytes(memory.preparedByteCount)) prepared")
+    if let largePages {
+      let large = largePages.largeByteCount.map(megabytes) ?? "unknown"
+      lines.append("large pages \(large) of \(megabytes(largePages.byteCount)) MB")
+    }
     return lines.map { String($0.prefix(80)) }.joined(separator: "\n")
   }
 
@@ -138,7 +145,7 @@ extension Program {
     return Explanation(
       nodes: nodes, workers: count, figures: figures, predictedSeconds: all.seconds,
       predictedEfficiency: all.seconds > 0 ? alone.seconds / (all.seconds * Double(count)) : 1,
-      arenaByteCount: arenaByteCount, preparedByteCount: preparedByteCount)
+      memory: memoryUse(workers: count))
   }
 
   /// Who computes what on a machine.
@@ -200,7 +207,7 @@ private struct KernelName {
 }
 
 extension Location: CustomStringConvertible {
-  var description: String {
+  package var description: String {
     switch self {
     case .arena(let offset): "arena +\(offset)"
     case .prepared(let offset): "prepared +\(offset)"

@@ -14,45 +14,60 @@ package final class AlignedMemory: @unchecked Sendable {
   /// Never empty memory at address nil: a base exists even for no bytes.
   package let base: UnsafeMutableRawPointer
   package let byteCount: Int
+  /// Whose memory this is a part of; nil: its own.
+  private let whole: AlignedMemory?
 
   package static let alignment = 128
   /// Bytes of a large page on the machines that have them.
-  private static let largePage = 2 << 20
+  package static let largePage = 2 << 20
 
-  /// For sizes of which memory holds one already; stops the program where there is none left.
-  package init(byteCount: Int) {
-    guard let base = Self.zeros(byteCount) else { fatalError("no memory for \(byteCount) bytes") }
-    (self.base, self.byteCount) = (base, byteCount)
-  }
-
-  /// For sizes that follow from what a host asks for: a batch of a million images may be more than the machine has.
+  /// Sizes follow from what a host asks for: a batch of a million images may be more than the machine has.
   /// - Throws: ``TesseraError/Code/systemFailure`` that names what the memory is for.
   package init(allocating byteCount: Int, for name: String) throws(TesseraError) {
     guard let base = Self.zeros(byteCount) else {
       throw TesseraError(
         .systemFailure, at: name, expected: "\(byteCount) bytes of memory", found: "less")
     }
-    (self.base, self.byteCount) = (base, byteCount)
+    (self.base, self.byteCount, whole) = (base, byteCount, nil)
   }
+
+  /// A part of other memory, which it keeps.
+  package init(_ bytes: Range<Int>, of whole: AlignedMemory) {
+    precondition(bytes.lowerBound >= 0 && bytes.upperBound <= whole.byteCount, "a part of what there is")
+    (base, byteCount, self.whole) = (whole.base + bytes.lowerBound, bytes.count, whole)
+  }
+
+  /// What was allocated: this, or what it is a part of.
+  package var piece: AlignedMemory { whole ?? self }
+
+  /// Of a piece.
+  package var allocatedByteCount: Int { Self.allocatedByteCount(byteCount) ?? byteCount }
 
   package var bytes: UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(start: base, count: byteCount)
   }
 
-  private static func zeros(_ byteCount: Int) -> UnsafeMutableRawPointer? {
-    let isLarge = byteCount >= largePage / 2
-    let unit = isLarge ? largePage : 1
+  /// Of all that is touched for so many bytes; nil for more than an address can tell.
+  package static func allocatedByteCount(_ byteCount: Int) -> Int? {
+    let unit = isLarge(byteCount) ? largePage : 1
     let (rounded, overflow) = max(byteCount, 1).addingReportingOverflow(unit - 1)
-    guard !overflow else { return nil }
-    let size = rounded / unit * unit
+    return overflow ? nil : rounded / unit * unit
+  }
+
+  private static func isLarge(_ byteCount: Int) -> Bool { byteCount >= largePage / 2 }
+
+  private static func zeros(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+    guard let size = allocatedByteCount(byteCount) else { return nil }
+    let isLarge = isLarge(byteCount)
     var base: UnsafeMutableRawPointer?
     guard posix_memalign(&base, isLarge ? largePage : alignment, size) == 0 else { return nil }
     #if os(Linux)
-      if isLarge { madvise(base, size, Int32(MADV_HUGEPAGE)) }
+      if isLarge, madvise(base, size, Int32(MADV_HUGEPAGE)) != 0 { RuntimeLog.largePagesRefused }
     #endif
+    // Every page is there before the first run.
     base?.initializeMemory(as: UInt8.self, repeating: 0, count: size)
     return base
   }
 
-  deinit { free(base) }
+  deinit { if whole == nil { free(base) } }
 }

@@ -1,0 +1,99 @@
+import ArgumentParser
+import Tessera
+import TesseraNetworks
+
+struct MemoryCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "memory", abstract: "The memory of a network: planned, and how far the process grows.",
+    discussion: """
+      The plan is made when the network is compiled, before anything is allocated. Then the network runs, and the growth of \
+      the process's peak of resident memory is measured: from before the network is built to after the last step, parameters, \
+      images and everything else included.
+      """)
+
+  @Argument(help: "The network's name.")
+  var network: String
+
+  @Option(help: "Images a batch.")
+  var batch = 16
+
+  @Option(help: "inference or training.")
+  var mode: NetworkMode = .training
+
+  @Option(help: "How many steps run before the peak is read.")
+  var steps = 3
+
+  @Option(help: ArgumentHelp("Refuse a plan of more than so many MiB.", valueName: "MiB"))
+  var limit: Int?
+
+  @Flag(inversion: .prefixedNo, help: "Whether training computes cheap values again instead of keeping them.")
+  var recomputation = true
+
+  @OptionGroup var machine: MachineOptions
+
+  @Option(help: "text, json or csv.")
+  var format: OutputFormat = .text
+
+  /// One line of the report.
+  struct Result: Encodable {
+    let network: String
+    let batch: Int
+    let mode: String
+    let workers: Int
+    let plannedBytes: Int
+    /// Of planned memory and inputs, which the command holds.
+    let expectedGrowthBytes: Int
+    let peakGrowthBytes: Int
+
+    enum CodingKeys: String, CodingKey {
+      case network, batch, mode, workers
+      case plannedBytes = "planned_bytes"
+      case expectedGrowthBytes = "expected_growth_bytes"
+      case peakGrowthBytes = "peak_growth_bytes"
+    }
+  }
+
+  func validate() throws {
+    guard (1...1 << 20).contains(batch) else {
+      throw ValidationError("--batch: expected 1 to \(1 << 20), found \(batch)")
+    }
+    guard (1...1000).contains(steps) else { throw ValidationError("--steps: expected 1 to 1000, found \(steps)") }
+    if let limit, !(1...1 << 30).contains(limit) {
+      throw ValidationError("--limit: expected 1 to \(1 << 30), found \(limit)")
+    }
+    do throws(TesseraError) {
+      _ = try NetworkCatalogue.network(named: network)
+    } catch {
+      throw ValidationError("\(error)")
+    }
+  }
+
+  func run() throws {
+    var options = try machine.programOptions()
+    options.recomputes = recomputation
+    options.memoryLimit = limit.map { $0 << 20 }
+    let before = try PeakMemory.byteCount()
+    let benchmark = try NetworkBenchmark(
+      NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: 0, workers: machine.resolvedWorkers(),
+      options: options)
+    for _ in 0..<steps { try benchmark.run() }
+    let growth = try PeakMemory.byteCount() - before
+    let memory = benchmark.memoryUse
+    let expected = memory.byteCount + memory.inputByteCount
+    let result = Result(
+      network: network, batch: batch, mode: mode.rawValue, workers: benchmark.workers, plannedBytes: memory.byteCount,
+      expectedGrowthBytes: expected, peakGrowthBytes: growth)
+    switch format {
+    case .json: try printJSON(result)
+    case .csv:
+      var csv = CSVPrinter()
+      try csv.print(result)
+    case .text:
+      printLine("\(network), batch \(batch), \(mode.rawValue), \(result.workers) workers")
+      printLine(MemoryReport.text(memory))
+      printLine("")
+      printLine("growth expected   \(TopologyReport.size(expected)), planned and inputs")
+      printLine("growth measured   \(TopologyReport.size(growth)) after \(steps) steps")
+    }
+  }
+}
