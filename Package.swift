@@ -48,6 +48,7 @@ let package = Package(
     .library(name: "TesseraFormats", targets: ["TesseraFormats"]),
     .library(name: "TesseraNetworks", targets: ["TesseraNetworks"]),
     .library(name: "TesseraTraining", targets: ["TesseraTraining"]),
+    .library(name: "TesseraONNX", targets: ["TesseraONNX"]),
     .executable(name: "engine-bench", targets: ["engine-bench"]),
   ],
   dependencies: [
@@ -56,6 +57,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ],
   targets: [
     .systemLibrary(
@@ -99,11 +101,15 @@ let package = Package(
     .target(
       name: "TesseraTraining", dependencies: ["Tessera", "TesseraRuntime", "TesseraData", "TesseraFormats"],
       path: "Sources/Training", swiftSettings: strict),
+    .target(
+      name: "TesseraONNX",
+      dependencies: ["TesseraGraph", "TesseraRuntime", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      path: "Sources/ONNX", swiftSettings: strict),
     .executableTarget(
       name: "engine-bench",
       dependencies: [
-        "Tessera", "TesseraData", "TesseraFormats", "TesseraNetworks", "TesseraKernels", "TesseraRuntime",
-        "TesseraTraining",
+        "Tessera", "TesseraData", "TesseraFormats", "TesseraNetworks", "TesseraONNX", "TesseraKernels",
+        "TesseraRuntime", "TesseraTraining",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
@@ -134,6 +140,8 @@ let package = Package(
       name: "KernelTests", dependencies: ["TesseraKernels"], path: "Tests/KernelTests", swiftSettings: strict),
     .testTarget(
       name: "NetworkTests", dependencies: ["Tessera", "TesseraKernels", "TesseraNetworks"], swiftSettings: strict),
+    .testTarget(
+      name: "ONNXTests", dependencies: ["Tessera", "TesseraNetworks", "TesseraONNX"], swiftSettings: strict),
     .testTarget(
       name: "FixtureTests", dependencies: ["Tessera", "TesseraKernels"], swiftSettings: strict),
   ]

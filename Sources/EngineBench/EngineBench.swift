@@ -9,6 +9,7 @@ struct EngineBench: ParsableCommand {
     subcommands: [
       RunCommand.self, TopologyCommand.self, TrainCommand.self, LayersCommand.self, OperationsCommand.self,
       NetworkCommand.self, MemoryCommand.self, TraceCommand.self, TuneCommand.self, PeakCommand.self,
+      ConformanceCommand.self, ExportCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 

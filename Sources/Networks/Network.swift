@@ -12,6 +12,11 @@ public struct Network: Sendable {
   public let classes: Int
   /// The layers, which end in a softmax.
   public let model: Sequential
+
+  /// A network of layers; the other fields say what it takes and gives.
+  public init(name: String, summary: String, inputShape: Shape, classes: Int, model: Sequential) {
+    (self.name, self.summary, self.inputShape, self.classes, self.model) = (name, summary, inputShape, classes, model)
+  }
 }
 
 /// [H, W, C] of the images that networks for ImageNet are published for.

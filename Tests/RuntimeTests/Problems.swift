@@ -2,7 +2,7 @@ import Tessera
 
 /// The generated problems that every sweep runs over.
 enum Problems {
-  static let all: [Problem] = convolutions + transposedConvolutions + fused + blocks + products + others
+  static let all: [Problem] = convolutions + transposedConvolutions + fused + blocks + products + others + functions
 
   static let convolutions: [Problem] = (0..<(isShort ? 12 : 90)).compactMap { convolution(seed: $0) }
 

@@ -3,6 +3,7 @@
 #ifndef CTESSERA_SHIMS_H
 #define CTESSERA_SHIMS_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,9 @@ static inline void tessera_pause(void) {
   __asm__ __volatile__("yield");
 #endif
 }
+
+/// a to the power of b.
+static inline float tessera_power(float a, float b) { return powf(a, b); }
 
 /// Asks for the cache line of an address, which need not exist, in level 2.
 static inline void tessera_prefetch(const float *address) { __builtin_prefetch(address, 0, 2); }

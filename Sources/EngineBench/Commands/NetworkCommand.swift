@@ -1,6 +1,7 @@
 import ArgumentParser
 import Tessera
 import TesseraNetworks
+import TesseraONNX
 
 struct NetworkCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -14,7 +15,7 @@ struct NetworkCommand: ParsableCommand {
       parameters after three steps.
       """)
 
-  @Argument(help: "The network's name.")
+  @Argument(help: "The network's name, or the path of an ONNX model.")
   var network: String
 
   @Option(help: "Images a batch.")
@@ -63,20 +64,23 @@ struct NetworkCommand: ParsableCommand {
       throw ValidationError("--duration: expected seconds above 0, at most a day, found \(duration)")
     }
     do throws(TesseraError) {
-      _ = try NetworkCatalogue.network(named: network)
+      if !isModel { _ = try NetworkCatalogue.network(named: network) }
     } catch {
       throw ValidationError("\(error)")
     }
   }
 
+  private var isModel: Bool { network.hasSuffix(".onnx") }
+
   func run() throws {
     var options = try machine.programOptions(numerics: precision.numerics, choices: saved.choices())
     options.fusesNodes = fusion
     options.recomputes = recomputation
+    let (network, parameters) =
+      try isModel ? Network.imported(self.network) : (NetworkCatalogue.network(named: network), [:])
     let benchmark = try NetworkBenchmark(
-      NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: seed,
-      workers: machine.resolvedWorkers(), options: options, weights: published.file(),
-      except: published.except)
+      network, batch: batch, mode: mode, seed: seed, workers: machine.resolvedWorkers(), options: options,
+      weights: published.file(), except: published.except, parameters: parameters)
     let result = try benchmark.measure(window: duration / 5, streams: streams)
     let profile = self.profile ? try NodeTimes(benchmark, runs: 5) : nil
     switch format {
@@ -91,7 +95,7 @@ struct NetworkCommand: ParsableCommand {
       for entry in profile?.entries ?? [] { try nodes.print(entry) }
     case .text:
       let clients = streams > 1 ? ", \(streams) streams" : ""
-      printLine("\(network), batch \(batch), \(mode.rawValue), \(result.workers) workers\(clients)")
+      printLine("\(network.name), batch \(batch), \(mode.rawValue), \(result.workers) workers\(clients)")
       func printTime(_ name: String, _ ms: Double) {
         printLine("\(Format.left(name, 18))\(Format.milliseconds(ms * 1e-3)) ms")
       }
@@ -106,5 +110,22 @@ struct NetworkCommand: ParsableCommand {
       printLine("checksum          \(result.checksum)")
       if let profile { printLine(profile.text) }
     }
+  }
+}
+
+extension Network {
+  /// A model from a file as a network, with its weights.
+  fileprivate static func imported(_ path: String) throws(TesseraError) -> (Network, [String: Tensor]) {
+    let layer = try ONNXLayer(ONNXModel(path: path))
+    guard let inputShape = layer.inputShape else {
+      throw TesseraError(
+        .notFound, at: path, expected: "a model that states all sizes of its input but the batch", found: "open ones")
+    }
+    let model = Sequential([layer])
+    let graph = try model.graph(batch: 1)
+    let classes = graph.outputs.first.flatMap { graph.shape(of: $0.value).dimensions.last } ?? 1
+    let network = Network(
+      name: path, summary: "an ONNX model", inputShape: inputShape, classes: max(1, classes), model: model)
+    return (network, try layer.parameters())
   }
 }

@@ -54,9 +54,11 @@ final class NetworkBenchmark: Sendable {
   /// - Parameters:
   ///   - weights: nil: random ones.
   ///   - layers: whose weights stay random.
+  ///   - parameters: values by the names that the store has for them, of an imported model.
   init(
     _ network: Network, batch: Int, mode: NetworkMode, seed: UInt64, workers: Int,
-    options: Program.Options, weights: SafetensorsFile? = nil, except layers: [String] = []
+    options: Program.Options, weights: SafetensorsFile? = nil, except layers: [String] = [],
+    parameters: [String: Tensor] = [:]
   ) throws(TesseraError) {
     self.network = network
     self.batch = batch
@@ -74,6 +76,7 @@ final class NetworkBenchmark: Sendable {
       ).session
     }
     if let weights { try store.load(weights, for: network.model, except: layers) }
+    try store.set(parameters)
     let outputCount = session.program.outputs.first { $0.name == "output" }?.type.shape.count ?? 0
     // Only now is it known that such a batch has a number of elements.
     images = try .normal(batch * network.inputShape.count, seed: seed)

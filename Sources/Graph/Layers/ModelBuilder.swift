@@ -133,9 +133,9 @@ public final class ModelBuilder {
     try graph.addVariable(countsMicroBatches ? Self.microBatchVariable : Self.stepVariable)
   }
 
-  static let seedVariable = Variable(
+  package static let seedVariable = Variable(
     name: "seed", type: TensorType(.scalar, .int64), role: .counter, isTrainable: false)
-  static let stepVariable = Variable(
+  package static let stepVariable = Variable(
     name: "step", type: TensorType(.scalar, .int64), role: .counter, isTrainable: false)
   static let microBatchVariable = Variable(
     name: "micro_batch", type: TensorType(.scalar, .int64), role: .counter, isTrainable: false)

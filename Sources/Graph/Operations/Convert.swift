@@ -1,6 +1,6 @@
 /// y = factor x + offset in another element type, for images that come as bytes: factor 1/255 brings them to 0...1.
 ///
-/// - x: uint8, float32 or float64 of any shape; y: float32 or float64 of the same.
+/// - x: any type and shape; y: float32 or float64 of the same.
 /// - Gradient: factor dy in x's type; none for integers.
 public struct Convert: Operation, Hashable {
   /// The type of the result's elements.
@@ -21,10 +21,9 @@ public struct Convert: Operation, Hashable {
     -> [TensorType]
   {
     try OperandCheck.count(inputs, 1...1, at: location)
-    guard element.isFloatingPoint, inputs[0].element.isFloatingPoint || inputs[0].element == .uint8
-    else {
+    guard element.isFloatingPoint else {
       throw TesseraError(
-        .elementTypeMismatch, at: location, expected: "uint8 or floating point to floating point",
+        .elementTypeMismatch, at: location, expected: "a conversion to floating point",
         found: "\(inputs[0].element) to \(element)")
     }
     return [TensorType(inputs[0].shape, element)]

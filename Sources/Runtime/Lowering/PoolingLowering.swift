@@ -107,3 +107,23 @@ extension AveragePool2DBackward: EpilogueKernel {
     }
   }
 }
+
+extension MaxPoolIndices: KernelOperation {
+  public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+    let (window, height, width, countsColumns) = (window, inputHeight, inputWidth, countsColumns)
+    let shape = context.inputs[0].shape
+    let chunks = Chunks(shape.count)
+    return NodeKernel(name: "max_pool_indices", taskCount: chunks.taskCount) { tasks, arguments in
+      let (mask, y) = (arguments.x(0, Int32.self), arguments.y(0, Int64.self))
+      for element in chunks.elements(tasks) {
+        let (c, pixel) = (element % shape[3], element / shape[3])
+        let (q, p, n) = (pixel % shape[2], pixel / shape[2] % shape[1], pixel / shape[2] / shape[1])
+        let (r, s) = (Int(mask[element]) / window.kernel.x, Int(mask[element]) % window.kernel.x)
+        let h = p * window.stride.y - window.top + r * window.dilation.y
+        let w = q * window.stride.x - window.left + s * window.dilation.x
+        let place = countsColumns ? w * height + h : h * width + w
+        y[element] = Int64((n * shape[3] + c) * height * width + place)
+      }
+    }
+  }
+}

@@ -111,6 +111,12 @@ extension Convert: KernelOperation {
       }
     case (.uint8, .float32): return reference(count) { (x: UInt8) in Float(x) }
     case (.uint8, .float64): return reference(count) { (x: UInt8) in Double(x) }
+    case (.int32, .float32): return reference(count) { (x: Int32) in Float(x) }
+    case (.int32, .float64): return reference(count) { (x: Int32) in Double(x) }
+    case (.int64, .float32): return reference(count) { (x: Int64) in Float(x) }
+    case (.int64, .float64): return reference(count) { (x: Int64) in Double(x) }
+    case (.bool, .float32): return reference(count) { (x: Bool) in x ? Float(1) : 0 }
+    case (.bool, .float64): return reference(count) { (x: Bool) in x ? Double(1) : 0 }
     case (.float32, .float64): return reference(count) { (x: Float) in Double(x) }
     case (.float64, .float32): return reference(count) { (x: Double) in Float(x) }
     case (.float32, .float32): return reference(count) { (x: Float) in x }
