@@ -11,6 +11,17 @@ final class StepRunner {
     let part: StepPart?
   }
 
+  /// A program, and the numbers that its runs are given and give beside the images.
+  private struct Prepared {
+    let session: Session
+    /// The learning rates that it wants, and by what the schedule's is multiplied for each.
+    let rates: [(name: String, factor: Double)]
+    /// Loss, weight of the loss, then the learning rates.
+    let scalars: AlignedMemory
+
+    static let learningRate = 2
+  }
+
   private let model: any Layer
   private let inputShape: Shape
   private let classes: Int
@@ -19,11 +30,8 @@ final class StepRunner {
   /// Images of a batch at most.
   let capacity: Int
   /// Programs are compiled when a batch of their size comes.
-  private var sessions: [Problem: Session] = [:]
+  private var programs: [Problem: Prepared] = [:]
   private let probabilities: AlignedMemory
-  /// Loss, weight of the loss, then learning rates.
-  private let scalars: AlignedMemory
-  private static let learningRate = 2
 
   /// Compiles the program of whole batches, which adds all variables to the store.
   init(_ model: any Layer, for dataset: ImageDataset, store: ParameterStore, settings: TrainingSettings)
@@ -37,9 +45,7 @@ final class StepRunner {
     classes = dataset.classes
     probabilities = try AlignedMemory(
       allocating: capacity * dataset.classes * MemoryLayout<Float>.size, for: "class probabilities")
-    scalars = try AlignedMemory(
-      allocating: (Self.learningRate + 1 + settings.groupRates.count) * MemoryLayout<Float>.size, for: "learning rates")
-    _ = try session(min(capacity, partSize(of: capacity)), settings.microBatchSize == nil ? .whole : .update)
+    _ = try prepared(min(capacity, partSize(of: capacity)), settings.microBatchSize == nil ? .whole : .update)
   }
 
   /// One step of training.
@@ -73,29 +79,27 @@ final class StepRunner {
   private func run(
     _ problem: Problem, _ batch: BatchPipeline.Lent, _ first: Int, learningRate: Double, metrics: inout Metrics
   ) throws(TesseraError) {
-    let session = try session(problem.images, problem.part)
+    let prepared = try prepared(problem.images, problem.part)
     let pixelCount = inputShape.count
     let pixels = UnsafeBufferPointer(
       rebasing: batch.pixels[first * pixelCount..<(first + problem.images) * pixelCount])
     let labels = UnsafeBufferPointer(rebasing: batch.labels[first..<first + problem.images])
     let output = UnsafeMutableRawBufferPointer(
       rebasing: probabilities.bytes[..<(problem.images * classes * MemoryLayout<Float>.size)])
-    let scalars = self.scalars.bytes.bindMemory(to: Float.self)
+    let scalars = prepared.scalars.bytes.bindMemory(to: Float.self)
     func scalar(_ index: Int) -> UnsafeMutableRawBufferPointer {
-      UnsafeMutableRawBufferPointer(rebasing: self.scalars.bytes[4 * index..<4 * index + 4])
+      UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: scalars[index..<index + 1]))
     }
     scalars[1] = Float(Double(problem.images) / Double(batch.count))
-    try session.run { (call) throws(TesseraError) in
+    try prepared.session.run { (call) throws(TesseraError) in
       try call.setInput("input", UnsafeRawBufferPointer(pixels))
       try call.setInput("target", UnsafeRawBufferPointer(labels))
       if let part = problem.part, part != .whole {
         try call.setInput(TrainingGraph.lossWeightName, UnsafeRawBufferPointer(scalar(1)))
       }
-      var next = Self.learningRate
-      for (name, factor) in rates(of: session) {
-        scalars[next] = Float(learningRate * factor)
-        try call.setInput(name, UnsafeRawBufferPointer(scalar(next)))
-        next += 1
+      for (index, rate) in prepared.rates.enumerated() {
+        scalars[Prepared.learningRate + index] = Float(learningRate * rate.factor)
+        try call.setInput(rate.name, UnsafeRawBufferPointer(scalar(Prepared.learningRate + index)))
       }
       try call.setOutput("loss", scalar(0))
       try call.setOutput("output", output)
@@ -105,7 +109,6 @@ final class StepRunner {
       labels: labels, classes: classes)
   }
 
-  /// The learning rates that a program wants, and by what the schedule's is multiplied for each.
   private func rates(of session: Session) -> [(name: String, factor: Double)] {
     session.program.inputs.compactMap { input in
       if input.name == TrainingGraph.defaultLearningRateName { return (input.name, 1) }
@@ -115,9 +118,9 @@ final class StepRunner {
     }
   }
 
-  private func session(_ images: Int, _ part: StepPart?) throws(TesseraError) -> Session {
+  private func prepared(_ images: Int, _ part: StepPart?) throws(TesseraError) -> Prepared {
     let problem = Problem(images: images, part: part)
-    if let session = sessions[problem] { return session }
+    if let prepared = programs[problem] { return prepared }
     let graph: Graph
     if let part {
       graph = try TrainingGraph.build(
@@ -136,8 +139,13 @@ final class StepRunner {
     }
     let session = try Session(
       Program(graph, options: settings.options), store: store, workers: settings.workers)
-    sessions[problem] = session
-    return session
+    let rates = rates(of: session)
+    let prepared = try Prepared(
+      session: session, rates: rates,
+      scalars: AlignedMemory(
+        allocating: (Prepared.learningRate + rates.count) * MemoryLayout<Float>.size, for: "learning rates"))
+    programs[problem] = prepared
+    return prepared
   }
 
   /// After micro-batches of a step that failed.
