@@ -7,9 +7,8 @@ Usage: memory.py NETWORK --batch 16 [--threads 2] [--steps 3] --peer eager|chann
 """
 import argparse
 import json
-import os
 
-from networks import build
+from networks import prepare
 
 
 def peak_bytes():
@@ -26,16 +25,10 @@ def main():
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--peer", default="eager", choices=("eager", "channels_last"))
     args = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = str(args.threads)
+    make, shape, classes = prepare(parser, args)
     import torch
     import torch.nn.functional as F
 
-    torch.manual_seed(0)
-    torch.set_num_threads(args.threads)
-    network = build(args.network)
-    if network is None:
-        parser.error(f"no network \"{args.network}\"")
-    make, shape, classes = network
     # The peak of loading libraries mustn't hide what comes now: 5 sets VmHWM back to what is resident.
     with open("/proc/self/clear_refs", "w", encoding="ascii") as clear:
         clear.write("5")

@@ -44,6 +44,19 @@ def build(name):
     return (getattr(zoo, name), (3, 224, 224), 1000) if name in zoo.list_models(module=zoo) else None
 
 
+def prepare(parser, args):
+    """Sets PyTorch's threads and seed, which has to be before it is imported elsewhere; returns what `build` makes."""
+    os.environ["OMP_NUM_THREADS"] = str(args.threads)
+    import torch
+
+    torch.manual_seed(0)
+    torch.set_num_threads(args.threads)
+    network = build(args.network)
+    if network is None:
+        parser.error(f"no network \"{args.network}\"")
+    return network
+
+
 def best_seconds(call, repeats=5, minimum=0.3):
     call()
     call()
@@ -66,16 +79,10 @@ def main():
     parser.add_argument("--peers", default="eager,channels_last,onnxruntime,openvino")
     parser.add_argument("--export")
     args = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = str(args.threads)
+    make, shape, classes = prepare(parser, args)
     import torch
     import torch.nn.functional as F
 
-    torch.manual_seed(0)
-    torch.set_num_threads(args.threads)
-    network = build(args.network)
-    if network is None:
-        parser.error(f"no network \"{args.network}\"")
-    make, shape, classes = network
     x, target = torch.randn(args.batch, *shape), torch.randint(0, classes, (args.batch,))
     model = make()
 

@@ -5,8 +5,9 @@ import TesseraGraph
 enum Operators {
   typealias Handler = @Sendable (inout Importer, NodeReader) throws(TesseraError) -> [Imported]
 
-  static let handlers: [String: Handler] = [elementwise, windows, normalizations, matrices, shapes, reductions, losses]
-    .reduce(into: [:]) { all, family in all.merge(family) { first, _ in first } }
+  static let handlers: [String: Handler] = [
+    elementwise, convolutions, pooling, normalizations, matrices, shapes, reductions, losses,
+  ].reduce(into: [:]) { all, family in all.merge(family) { first, _ in first } }
 }
 
 extension Importer {

@@ -31,11 +31,7 @@ extension Compare: KernelOperation {
 
 extension Choose: KernelOperation {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
-    switch context.outputs[0].element {
-    case .float32: Self.kernel(context, Float.self)
-    case .float64: Self.kernel(context, Double.self)
-    default: throw context.unsupported(self)
-    }
+    try Self.kernel(context, context.floatType(context.outputs[0].element, of: self))
   }
 
   private static func kernel<T: TensorElement>(_ context: KernelContext, _: T.Type) -> NodeKernel {

@@ -30,15 +30,22 @@ private struct LabelledRows<T: ReferenceScalar, Label: BinaryInteger & Sendable>
   }
 }
 
+extension KernelContext {
+  /// The type of the second operand, which must be labels.
+  fileprivate func labelType(
+    of operation: any Operation
+  ) throws(TesseraError) -> any (BinaryInteger & Sendable).Type {
+    switch inputs[1].element {
+    case .int32: Int32.self
+    case .int64: Int64.self
+    default: throw unsupported(operation)
+    }
+  }
+}
+
 extension NegativeLogLikelihood: KernelOperation {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
-    switch (context.inputs[0].element, context.inputs[1].element) {
-    case (.float32, .int32): kernel(context, Float.self, Int32.self)
-    case (.float32, .int64): kernel(context, Float.self, Int64.self)
-    case (.float64, .int32): kernel(context, Double.self, Int32.self)
-    case (.float64, .int64): kernel(context, Double.self, Int64.self)
-    default: throw context.unsupported(self)
-    }
+    try kernel(context, context.floatType(context.inputs[0].element, of: self), context.labelType(of: self))
   }
 
   private func kernel<T: ReferenceScalar, Label: BinaryInteger & Sendable>(
@@ -69,13 +76,7 @@ extension NegativeLogLikelihood: KernelOperation {
 
 extension NegativeLogLikelihoodGradient: KernelOperation {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
-    switch (context.inputs[0].element, context.inputs[1].element) {
-    case (.float32, .int32): kernel(context, Float.self, Int32.self)
-    case (.float32, .int64): kernel(context, Float.self, Int64.self)
-    case (.float64, .int32): kernel(context, Double.self, Int32.self)
-    case (.float64, .int64): kernel(context, Double.self, Int64.self)
-    default: throw context.unsupported(self)
-    }
+    try kernel(context, context.floatType(context.inputs[0].element, of: self), context.labelType(of: self))
   }
 
   private func kernel<T: ReferenceScalar, Label: BinaryInteger & Sendable>(

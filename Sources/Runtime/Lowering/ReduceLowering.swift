@@ -76,11 +76,7 @@ extension Reduce: KernelOperation {
 
 extension ArgMax: KernelOperation {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
-    switch context.inputs[0].element {
-    case .float32: kernel(context, Float.self)
-    case .float64: kernel(context, Double.self)
-    default: throw context.unsupported(self)
-    }
+    try kernel(context, context.floatType(context.inputs[0].element, of: self))
   }
 
   private func kernel<T: ReferenceScalar>(_ context: KernelContext, _: T.Type) -> NodeKernel {

@@ -23,6 +23,18 @@ extension KernelContext {
   /// The same for the first operand's type.
   var referenceType: (any ReferenceScalar.Type)? { inputs.first.flatMap { referenceType($0.element) } }
 
+  /// The type of elements that have to be numbers with a fraction, where one loop serves all such.
+  /// - Throws: ``unsupported(_:)`` for others.
+  func floatType(
+    _ element: ElementType, of operation: any Operation
+  ) throws(TesseraError) -> any ReferenceScalar.Type {
+    switch element {
+    case .float32: Float.self
+    case .float64: Double.self
+    default: throw unsupported(operation)
+    }
+  }
+
   func kernelName(_ operation: String) -> String { "\(operation).f32.\(instructionSet.name)" }
 
   /// Whether results are written past the caches: together with the operands they don't fit the last one, and no epilogue

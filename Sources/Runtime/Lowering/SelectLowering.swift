@@ -119,11 +119,7 @@ extension Select: KernelOperation {
 
 extension SelectGradient: KernelOperation {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
-    switch context.inputs[0].element {
-    case .float32: kernel(context, Float.self)
-    case .float64: kernel(context, Double.self)
-    default: throw context.unsupported(self)
-    }
+    try kernel(context, context.floatType(context.inputs[0].element, of: self))
   }
 
   /// Element by element of dx: the sum over the product of the places where each of its coordinates was taken, in
