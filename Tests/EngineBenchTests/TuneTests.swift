@@ -5,7 +5,7 @@ import Testing
 @Suite(.serialized) struct TuneTests {
   private static let layers =
     EngineBenchTests.header
-    + "dense,1,16,9,8,24,3,3,1,1,1,1\nfirst,1,1,12,12,16,5,5,1,0,1,1\nagain,1,16,9,8,24,3,3,1,1,1,1\n"
+    + "dense,1,16,9,8,24,3,3,1,1,1,1\nfirst,1,1,14,14,16,7,7,1,0,1,1\nagain,1,16,9,8,24,3,3,1,1,1,1\n"
 
   /// Calls the body with the path of a file that isn't there yet, and checks that nothing is left beside it.
   private func withPath(_ body: (String) throws -> Void) throws {

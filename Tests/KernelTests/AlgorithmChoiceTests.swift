@@ -90,13 +90,34 @@ import Testing
     (1, 512, 512, 7, 1, .backwardWeights, .direct),
   ]
 
+  /// The same for 5x5 windows.
+  static let measured5x5: [(n: Int, c: Int, k: Int, size: Int, pad: Int, ConvolutionPass, ConvolutionAlgorithm)] = [
+    (16, 48, 128, 27, 2, .forward, .winograd), (16, 48, 128, 27, 2, .backwardWeights, .winograd),
+    (64, 6, 16, 14, 0, .forward, .direct), (64, 6, 16, 14, 0, .backwardData, .winograd),
+  ]
+
   @Test(.enabled(if: KernelCatalogue.supported.contains(.avx512)), arguments: measured)
   func modelAgreesWithMeasurement(
     _ n: Int, _ c: Int, _ k: Int, _ size: Int, _ pad: Int, _ pass: ConvolutionPass, _ fastest: ConvolutionAlgorithm
   ) throws {
+    try expect(fastest, pass, n, c, k, size, pad, window: 3)
+  }
+
+  @Test(.enabled(if: KernelCatalogue.supported.contains(.avx512)), arguments: measured5x5)
+  func modelAgreesWithMeasurementOf5x5(
+    _ n: Int, _ c: Int, _ k: Int, _ size: Int, _ pad: Int, _ pass: ConvolutionPass, _ fastest: ConvolutionAlgorithm
+  ) throws {
+    try expect(fastest, pass, n, c, k, size, pad, window: 5)
+  }
+
+  private func expect(
+    _ fastest: ConvolutionAlgorithm, _ pass: ConvolutionPass, _ n: Int, _ c: Int, _ k: Int, _ size: Int, _ pad: Int,
+    window: Int
+  ) throws {
     let caches = CacheSizes(level1Bytes: 32 << 10, level2Bytes: 1 << 20, level3Bytes: 32 << 20)
     let g = ConvolutionGeometry(
-      n: n, h: size, w: size, c: c, k: k, r: 3, s: 3, padTop: pad, padLeft: pad, padBottom: pad, padRight: pad)
+      n: n, h: size, w: size, c: c, k: k, r: window, s: window, padTop: pad, padLeft: pad, padBottom: pad,
+      padRight: pad)
     #expect(try kernels(of: .avx512).algorithm(pass, g, ConvolutionSettings(caches: caches)) == fastest)
   }
 }

@@ -4,12 +4,12 @@ import Testing
 
 /// `Program.Options.algorithm` is followed or refused, never replaced.
 @Suite struct AlgorithmOptionTests {
-  /// A convolution of 5x5 windows, in one of its passes.
+  /// A convolution of 7x7 windows, in one of its passes.
   private func graph(_ pass: ConvolutionPass) throws -> Graph {
-    let window = ResolvedWindow2D(kernel: Size2D(5))
+    let window = ResolvedWindow2D(kernel: Size2D(7))
     var graph = Graph()
-    let x = TensorType([2, 9, 9, 3])
-    let w = TensorType([5, 5, 3, 8])
+    let x = TensorType([2, 11, 11, 3])
+    let w = TensorType([7, 7, 3, 8])
     let dy = TensorType([2, 5, 5, 8])
     let result =
       switch pass {
@@ -18,7 +18,7 @@ import Testing
           Convolution2D(window: window), graph.addInput("x0", x), graph.addInput("x1", w), name: "stem")
       case .backwardData:
         try graph.apply(
-          ConvolutionBackwardData(window: window, inputHeight: 9, inputWidth: 9), graph.addInput("x0", dy),
+          ConvolutionBackwardData(window: window, inputHeight: 11, inputWidth: 11), graph.addInput("x0", dy),
           graph.addInput("x1", w), name: "stem")
       case .backwardWeights:
         try graph.apply(
@@ -37,7 +37,7 @@ import Testing
     #expect(error?.code == .unsupported)
     #expect(error?.location == "stem")
     #expect(error?.expected.contains(pass.rawValue) == true)
-    #expect(error?.found.contains("5x5") == true)
+    #expect(error?.found.contains("7x7") == true)
   }
 
   /// Pixel blocks compute backward-data only.

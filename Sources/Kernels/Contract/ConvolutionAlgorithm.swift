@@ -15,8 +15,8 @@ public enum ConvolutionAlgorithm: String, CaseIterable, Sendable {
   case direct
   /// Backward-data for few channels: the channels of a block of neighbouring pixels fill the vector together.
   case pixelBlock = "pixel-block"
-  /// F(4x4, 3x3), and F(3x3, 4x4) for the weights: a quarter of the products (Lavin and Gray, "Fast Algorithms for
-  /// Convolutional Neural Networks", 2015).
+  /// F(4x4, 3x3), and F(3x3, 4x4) for the weights: a quarter of the products; F(2x2, 5x5) and F(5x5, 2x2): 36 of a hundred
+  /// (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015).
   case winograd
   /// The patches of the image unrolled into the rows of a matrix, and a matrix product. Serves every geometry; a
   /// baseline for the others.

@@ -51,16 +51,17 @@ struct TilePixels {
     }
   }
 
-  /// The 4 x 4 output pixels of a tile; zeros, or memory that nobody reads, for those that don't exist.
+  /// The output pixels of a tile, row by row; zeros, or memory that nobody reads, for those that don't exist.
   func findOutputs(
     of tile: WinogradTiles.Tile, _ tiles: WinogradTiles, _ y: UnsafeMutablePointer<Float>, pixelStep: Int
   ) {
     let corner =
       y + ((tile.image &* tiles.outputHeight &+ tile.row) &* tiles.outputWidth &+ tile.column) &* pixelStep
     let (rowStep, columnStep) = (tiles.dilationY &* tiles.outputWidth &* pixelStep, tiles.dilationX &* pixelStep)
-    for i in 0..<4 {
-      for j in 0..<4 {
-        pixels[i &* 4 &+ j] =
+    let outputs = tiles.outputs
+    for i in 0..<outputs {
+      for j in 0..<outputs {
+        pixels[i &* outputs &+ j] =
           i < tile.rows && j < tile.columns ? corner + (i &* rowStep &+ j &* columnStep) : zeros
       }
     }
@@ -89,16 +90,16 @@ struct TilePixels {
     }
   }
 
-  /// Likewise for the gradient of its output pixels.
-  func transformOutputGradient(filters: Int, _ target: UnsafeMutablePointer<Float>, step: Int) {
+  /// Likewise for the gradient of its output pixels, of `outputs` x `outputs`.
+  func transformOutputGradient(outputs: Int, filters: Int, _ target: UnsafeMutablePointer<Float>, step: Int) {
     var k = 0
     while k &+ lanes <= filters {
-      Winograd.transformOutputGradient(readable, filter: k, target + k, step: step)
+      Winograd.transformOutputGradient(outputs: outputs, readable, filter: k, target + k, step: step)
       k &+= lanes
     }
     if k < filters {
-      loadEdge(16, channel: k, valid: filters &- k)
-      Winograd.transformOutputGradient(readableEdge, filter: 0, target + k, step: step)
+      loadEdge(outputs &* outputs, channel: k, valid: filters &- k)
+      Winograd.transformOutputGradient(outputs: outputs, readableEdge, filter: 0, target + k, step: step)
     }
   }
 }

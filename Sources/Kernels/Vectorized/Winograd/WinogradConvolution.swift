@@ -1,7 +1,7 @@
 import CTesseraShims
 import TesseraKernelContract
 
-/// Forward or backward-data as F(4x4, 3x3), fused: a task transforms a group of tiles, multiplies it by the transformed
+/// Forward or backward-data as F(4x4, 3x3) or F(2x2, 5x5), fused: a task transforms a group of tiles, multiplies it by the transformed
 /// weights of some filters, point by point, and transforms back, before it takes the next group.
 ///
 /// For 64 channels a task's scratch is 440 KB and stays in a level 2 of 1 MB; with more channels V comes from level 3 in
@@ -69,7 +69,7 @@ struct WinogradConvolution: PlannedConvolution {
     // Only whole lines can go past the caches at once.
     exceedsCaches = lanes >= Self.line && 4 * weights > caches.level3Bytes
     name =
-      "conv2d.\(pass).winograd4x4.f32.\(Kernels.instructionSet.name).\(TileList.maximumRows(vectors: vectors))x\(vectors)"
+      "conv2d.\(pass).winograd\(tiles.outputs)x\(tiles.outputs).f32.\(Kernels.instructionSet.name).\(TileList.maximumRows(vectors: vectors))x\(vectors)"
   }
 
   var taskCount: Int { tileChunks * ceilingQuotient(blocks, blocksPerTask) }
@@ -159,13 +159,14 @@ struct WinogradConvolution: PlannedConvolution {
     var k = 0
     while k &+ lanes <= count {
       Winograd.transformOutput(
-        m + k, step: productStep, bias: bias + k, least: least, pixels.pixels, filter: firstFilter &+ k)
+        outputs: tiles.outputs, m + k, step: productStep, bias: bias + k, least: least, pixels.pixels,
+        filter: firstFilter &+ k)
       k &+= lanes
     }
     if k < count {
       Winograd.transformOutput(
-        m + k, step: productStep, bias: bias + k, least: least, pixels.edgePixels, filter: 0)
-      pixels.storeEdge(16, channel: firstFilter &+ k, valid: count &- k)
+        outputs: tiles.outputs, m + k, step: productStep, bias: bias + k, least: least, pixels.edgePixels, filter: 0)
+      pixels.storeEdge(tiles.outputs &* tiles.outputs, channel: firstFilter &+ k, valid: count &- k)
     }
   }
 
@@ -178,7 +179,7 @@ struct WinogradConvolution: PlannedConvolution {
     if onlyAsks { pixels.findOutputs(of: tile, tiles, operands.output, pixelStep: filters) }
     for i in 0..<tile.rows {
       for j in 0..<tile.columns {
-        let row = pixels.pixels[i &* 4 &+ j] + firstFilter
+        let row = pixels.pixels[i &* tiles.outputs &+ j] + firstFilter
         if onlyAsks { operands.askForRow(row, count: count) } else { operands.finish(row, count: count) }
       }
     }
@@ -190,13 +191,14 @@ struct WinogradConvolution: PlannedConvolution {
   private var unitDepth: Int { 16 }
   private var depthUnits: Int { ceilingQuotient(channels, unitDepth) }
   private var unitsPerTask: Int { 2 }
+  private var taps: Int { tiles.window * tiles.window }
 
   var packedCount: Int {
     Winograd.points * (channels * ceilingQuotient(filters, lanes) * lanes + blocks * Self.line)
   }
   var packTaskCount: Int { ceilingQuotient(blocks * depthUnits, unitsPerTask) }
-  /// The 3 x 3 weights of a unit's depths and one vector of filters, which level 1 holds.
-  var packScratchCount: Int { 9 * unitDepth * lanes }
+  /// The weights of a unit's depths and one vector of filters, which level 1 holds.
+  var packScratchCount: Int { taps * unitDepth * lanes }
 
   func pack(
     tasks: Range<Int>, weights: UnsafePointer<Float>, packed: UnsafeMutablePointer<Float>,
@@ -223,14 +225,15 @@ struct WinogradConvolution: PlannedConvolution {
     var k = 0
     while k < blockWidth {
       let firstFilter = block &* width &+ k
-      for tap in 0..<9 {
+      for tap in 0..<taps {
         source.copyPanel(
-          weights, group: 0, tap: tap, taps: 9, firstDepth: firstDepth, depth: depth, firstFilter: firstFilter,
+          weights, group: 0, tap: tap, taps: taps, firstDepth: firstDepth, depth: depth, firstFilter: firstFilter,
           valid: min(lanes, filters &- firstFilter), scratch + tap &* tapStep)
       }
       for d in 0..<depth {
         Winograd.transformWeights(
-          scratch + d &* lanes, tapStep: tapStep, target + (d &* blockWidth &+ k), step: pointStep, streams: streams)
+          window: tiles.window, scratch + d &* lanes, tapStep: tapStep,
+          target + (d &* blockWidth &+ k), step: pointStep, streams: streams)
       }
       k &+= lanes
     }

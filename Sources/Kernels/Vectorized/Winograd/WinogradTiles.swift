@@ -1,10 +1,13 @@
 import TesseraKernelContract
 
-/// How an image is cut into tiles of 4 x 4 outputs, whose 6 x 6 inputs overlap by two.
+/// How an image is cut into tiles of 6 x 6 inputs: of 4 x 4 outputs with a window of 3 x 3, of 2 x 2 with one of 5 x 5.
+/// Tiles overlap by what the window sees beyond a pixel.
 ///
 /// A dilation of d makes d independent images in each direction, of every d-th row or column; each has tiles of its
 /// own. Output row p and tap r meet at input row p + offsetY + r dilationY, with the tap rotated for backward-data.
 struct WinogradTiles: Sendable {
+  /// Taps of the window, and outputs of a tile, in each direction.
+  let window: Int, outputs: Int
   let images: Int
   let inputHeight: Int, inputWidth: Int
   let outputHeight: Int, outputWidth: Int
@@ -12,21 +15,23 @@ struct WinogradTiles: Sendable {
   let offsetY: Int, offsetX: Int
 
   init(forward g: ConvolutionGeometry) {
+    (window, outputs) = (g.r, Winograd.outputs(window: g.r))
     (images, inputHeight, inputWidth, outputHeight, outputWidth) = (g.n, g.h, g.w, g.p, g.q)
     (dilationY, dilationX, offsetY, offsetX) = (g.dilationY, g.dilationX, -g.padTop, -g.padLeft)
   }
 
-  /// Tap r of dx row h meets dy row h + pad - r d: counted from the last tap back, h + pad - 2 d + r' d.
+  /// Tap r of dx row h meets dy row h + pad - r d: counted from the last tap back, h + pad - (R - 1) d + r' d.
   init(backwardData g: ConvolutionGeometry) {
+    (window, outputs) = (g.r, Winograd.outputs(window: g.r))
     (images, inputHeight, inputWidth, outputHeight, outputWidth) = (g.n, g.p, g.q, g.h, g.w)
     (dilationY, dilationX) = (g.dilationY, g.dilationX)
-    (offsetY, offsetX) = (g.padTop - 2 * g.dilationY, g.padLeft - 2 * g.dilationX)
+    (offsetY, offsetX) = (g.padTop - (g.r - 1) * g.dilationY, g.padLeft - (g.s - 1) * g.dilationX)
   }
 
   private var phasesY: Int { min(dilationY, outputHeight) }
   private var phasesX: Int { min(dilationX, outputWidth) }
-  private var tilesY: Int { ceilingQuotient(ceilingQuotient(outputHeight, dilationY), Winograd.outputs) }
-  private var tilesX: Int { ceilingQuotient(ceilingQuotient(outputWidth, dilationX), Winograd.outputs) }
+  private var tilesY: Int { ceilingQuotient(ceilingQuotient(outputHeight, dilationY), outputs) }
+  private var tilesX: Int { ceilingQuotient(ceilingQuotient(outputWidth, dilationX), outputs) }
   var count: Int { images * phasesY * phasesX * tilesY * tilesX }
 
   /// One tile: where its outputs begin, and how many of them there are.
@@ -46,11 +51,11 @@ struct WinogradTiles: Sendable {
     let px = rest % phasesX
     rest /= phasesX
     let py = rest % phasesY
-    let row = py &+ 4 &* ty &* dilationY
-    let column = px &+ 4 &* tx &* dilationX
+    let row = py &+ outputs &* ty &* dilationY
+    let column = px &+ outputs &* tx &* dilationX
     return Tile(
       image: rest / phasesY, row: row, column: column,
-      rows: max(0, min(4, (outputHeight &- row &+ dilationY &- 1) / dilationY)),
-      columns: max(0, min(4, (outputWidth &- column &+ dilationX &- 1) / dilationX)))
+      rows: max(0, min(outputs, (outputHeight &- row &+ dilationY &- 1) / dilationY)),
+      columns: max(0, min(outputs, (outputWidth &- column &+ dilationX &- 1) / dilationX)))
   }
 }

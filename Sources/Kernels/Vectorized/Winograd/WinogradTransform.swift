@@ -1,31 +1,32 @@
 import CTesseraShims
 import TesseraKernelContract
 
-/// The transforms of F(4x4, 3x3) and of its transpose F(3x3, 4x4), one vector of channels at a time.
+/// The transforms of F(4x4, 3x3), of F(2x2, 5x5) and of their transposes, one vector of channels at a time.
 ///
-/// y = A^T [(G g G^T) . (B^T d B)] A for a tile of 6 x 6 inputs d, 3 x 3 weights g and 4 x 4 outputs y, and for the
-/// gradient dg = G^T [(B^T d B) . (A dy A^T)] G. The matrices follow from interpolation at 0, +-a, +-b and infinity
+/// y = A^T [(G g G^T) . (B^T d B)] A for a tile of 6 x 6 inputs d, weights g and outputs y, and for the gradient dg = G^T
+/// [(B^T d B) . (A dy A^T)] G. B is the same for 3 x 3 weights with 4 x 4 outputs, which are here, and for 5 x 5 with 2 x
+/// 2, which are in an extension. The matrices follow from interpolation at 0, +-a, +-b and infinity
 /// (Toom and Cook; Lavin and Gray 2015). With a = 3/4 and b = 3/2 all constants of A and B are exact, and the error is
 /// a quarter of that at the usual 1 and 2: 3e-6 of the largest output for 256 channels of unit-normal data, found by
 /// simulating candidates in single precision. Points are numbered row by row, 0...35.
 enum Winograd {
-  /// Outputs of a tile in each direction.
-  static var outputs: Int { 4 }
   /// Inputs of a tile in each direction.
   static var inputs: Int { 6 }
+  /// Outputs of a tile in each direction, for so many taps.
+  static func outputs(window: Int) -> Int { inputs + 1 - window }
   /// Products of a tile and pair of channels.
   static var points: Int { 36 }
 
-  private static var a: Float { 0.75 }
-  private static var b: Float { 1.5 }
-  private static var aa: Float { a * a }
-  private static var bb: Float { b * b }
+  static var a: Float { 0.75 }
+  static var b: Float { 1.5 }
+  static var aa: Float { a * a }
+  static var bb: Float { b * b }
   // The Lagrange denominators of +-a and +-b.
-  private static var na: Float { 2 * aa * (aa - bb) }
-  private static var nb: Float { 2 * bb * (bb - aa) }
+  static var na: Float { 2 * aa * (aa - bb) }
+  static var nb: Float { 2 * bb * (bb - aa) }
 
   @inline(__always)
-  private static func constant(_ value: Float) -> Vector { Vector(repeating: value) }
+  static func constant(_ value: Float) -> Vector { Vector(repeating: value) }
 
   typealias Three = (Vector, Vector, Vector)
   typealias Four = (Vector, Vector, Vector, Vector)
@@ -126,7 +127,7 @@ enum Winograd {
   }
 
   @inline(__always)
-  private static func storeRow(
+  static func storeRow(
     _ row: Int, _ v: Six, _ target: Target, _ step: Int, streams: Bool = false
   ) {
     let target = target + row &* 6 &* step
@@ -149,7 +150,7 @@ enum Winograd {
   }
 
   @inline(__always)
-  private static func pixel(_ pixels: Pixels, _ index: Int, _ channel: Int) -> Vector {
+  static func pixel(_ pixels: Pixels, _ index: Int, _ channel: Int) -> Vector {
     load(pixels[index] + channel)
   }
 
@@ -189,7 +190,7 @@ enum Winograd {
   }
 
   @inline(__always)
-  private static func pointColumn(_ m: UnsafePointer<Float>, _ j: Int, _ step: Int) -> Six {
+  static func pointColumn(_ m: UnsafePointer<Float>, _ j: Int, _ step: Int) -> Six {
     let m = m + j &* step
     let row = 6 &* step
     return (load(m), load(m + row), load(m + 2 &* row), load(m + 3 &* row), load(m + 4 &* row), load(m + 5 &* row))
@@ -208,7 +209,7 @@ enum Winograd {
 
   /// The 4 x 4 pixels max(A^T m A + bias, least) of a vector of filters from k on, with the points m `step` apart.
   @inline(never)
-  static func transformOutput(
+  static func transformOutput4x4(
     _ m: UnsafePointer<Float>, step: Int, bias: UnsafePointer<Float>, least: Float, _ pixels: UnsafePointer<Target>,
     filter k: Int
   ) {
@@ -227,7 +228,7 @@ enum Winograd {
   }
 
   @inline(__always)
-  private static func transformWeights(
+  private static func transformWeights3x3(
     _ g: UnsafePointer<Float>, _ tapStep: Int, _ target: Target, _ step: Int, streams: Bool
   ) {
     let (c0, c1, c2) = (
@@ -244,13 +245,13 @@ enum Winograd {
   /// target[i step] = (G g G^T)[i] for one vector of 3 x 3 weights g, `tapStep` apart.
   /// - Parameter streams: whether the results go past the caches, as ``stream(_:_:)`` demands.
   @inline(never)
-  static func transformWeights(
+  static func transformWeights3x3(
     _ g: UnsafePointer<Float>, tapStep: Int, _ target: Target, step: Int, streams: Bool
   ) {
     if streams {
-      transformWeights(g, tapStep, target, step, streams: true)
+      transformWeights3x3(g, tapStep, target, step, streams: true)
     } else {
-      transformWeights(g, tapStep, target, step, streams: false)
+      transformWeights3x3(g, tapStep, target, step, streams: false)
     }
   }
 
@@ -261,7 +262,7 @@ enum Winograd {
 
   /// target[i step] = (A dy A^T)[i] for the 4 x 4 pixels dy, filters k up to a vector's end.
   @inline(never)
-  static func transformOutputGradient(_ pixels: Pixels, filter k: Int, _ target: Target, step: Int) {
+  static func transformOutputGradient4x4(_ pixels: Pixels, filter k: Int, _ target: Target, step: Int) {
     let (c0, c1) = (spreadColumn(pixels, 0, k), spreadColumn(pixels, 1, k))
     let (c2, c3) = (spreadColumn(pixels, 2, k), spreadColumn(pixels, 3, k))
     storeRow(0, spread((c0.0, c1.0, c2.0, c3.0)), target, step)
@@ -284,14 +285,14 @@ enum Winograd {
   }
 
   @inline(__always)
-  private static func add(_ g: Vector, _ target: Target, _ valid: Int, _ accumulates: Bool) {
+  static func add(_ g: Vector, _ target: Target, _ valid: Int, _ accumulates: Bool) {
     storeFirst(valid, accumulates ? loadFirst(valid, target) + g : g, target)
   }
 
   /// target[t tapStep] = (G^T m G)[t] for each tap t of one vector of filters, of which `valid` exist; with
   /// `accumulates` it is added.
   @inline(never)
-  static func transformWeightGradient(
+  static func transformWeightGradient3x3(
     _ m: UnsafePointer<Float>, step: Int, _ target: Target, tapStep: Int, valid: Int, accumulates: Bool
   ) {
     let (c0, c1) = (gradient(pointColumn(m, 0, step)), gradient(pointColumn(m, 1, step)))
@@ -304,10 +305,10 @@ enum Winograd {
 
   // MARK: What is served
 
-  /// Why F(4x4, 3x3) doesn't compute a geometry; nil if it does.
+  /// Why neither F(4x4, 3x3) nor F(2x2, 5x5) computes a geometry; nil if one does.
   static func refusal(_ g: ConvolutionGeometry, _ numerics: Numerics) -> String? {
     if numerics == .exact { return "products of sums, where exact sums are asked for" }
-    if g.r != 3 || g.s != 3 { return "a window of \(g.r)x\(g.s), not 3x3" }
+    if (g.r, g.s) != (3, 3) && (g.r, g.s) != (5, 5) { return "a window of \(g.r)x\(g.s), neither 3x3 nor 5x5" }
     if g.strideY != 1 || g.strideX != 1 { return "a stride of \(g.strideY)x\(g.strideX), not 1" }
     if g.groups != 1 { return "\(g.groups) groups, not one" }
     return nil

@@ -1,7 +1,7 @@
 import TesseraKernelContract
 
-/// Backward-weights as F(3x3, 4x4): dw = G^T [sum over tiles of (B^T x B) . (A dy A^T)] G, the transpose of the forward
-/// algorithm, with the same tiles of x and their 4 x 4 tiles of dy.
+/// Backward-weights as F(3x3, 4x4) or F(5x5, 2x2): dw = G^T [sum over tiles of (B^T x B) . (A dy A^T)] G, the transpose of
+/// the forward algorithm, with the same tiles of x and of dy.
 ///
 /// A task owns a block of channels times a block of filters and a chunk of the tiles. Step by step it transforms some
 /// tiles, V: [36][tiles][channels] and D: [36][tiles][width], and adds their products, point by point, to its part
@@ -48,7 +48,7 @@ struct WinogradWeightGradient: PlannedWeightGradient {
   }
 
   var name: String {
-    "conv2d.backward-weights.winograd4x4.f32.\(Kernels.instructionSet.name)."
+    "conv2d.backward-weights.winograd\(tiles.outputs)x\(tiles.outputs).f32.\(Kernels.instructionSet.name)."
       + "\(TileList.maximumRows(vectors: vectors))x\(vectors)"
   }
 
@@ -86,7 +86,8 @@ struct WinogradWeightGradient: PlannedWeightGradient {
         pixels.findInputs(of: tile, tiles, x + firstChannel, pixelStep: geometry.c)
         pixels.transformInput(channels: channels, v + t &* paddedChannels, step: inputStep)
         pixels.findOutputs(of: tile, tiles, dy + firstFilter, pixelStep: geometry.k)
-        pixels.transformOutputGradient(filters: filters, d + t &* width, step: gradientStep)
+        pixels.transformOutputGradient(
+          outputs: tiles.outputs, filters: filters, d + t &* width, step: gradientStep)
       }
       multiply(channels, filters, count, v, d, partial, accumulates: step > firstStep)
     }
@@ -153,7 +154,7 @@ struct WinogradWeightGradient: PlannedWeightGradient {
         var k = 0
         while k < filters {
           Winograd.transformWeightGradient(
-            m + k, step: productStep, target + k, tapStep: geometry.c &* geometry.k,
+            window: tiles.window, m + k, step: productStep, target + k, tapStep: geometry.c &* geometry.k,
             valid: min(lanes, filters &- k), accumulates: chunk > 0)
           k &+= lanes
         }
