@@ -76,7 +76,8 @@ objdump -d --no-show-raw-insn "$build/engine-bench" | awk '
 # the stack (20 of 219 do in the worst); AVX2 has too few registers for the vectors of a transform, so that it only has to work
 # on whole ones.
 objdump -d --no-show-raw-insn "$build/engine-bench" | awk '
-  BEGIN { expected = split("transformInput transformOutput transformWeights transformOutputGradient transformWeightGradient", names, " ") }
+  BEGIN { expected = split("transformInput transformOutput4x4 transformOutput2x2 transformWeights3x3 transformWeights5x5 " \
+    "transformOutputGradient4x4 transformOutputGradient2x2 transformWeightGradient3x3 transformWeightGradient5x5", names, " ") }
   function check(   i) {
     # A symbol has the number of letters before the name, and an underscore behind it.
     for (i = 1; i <= expected; i++) if (symbol ~ length(names[i]) names[i] "_") found[isa, names[i]] = 1

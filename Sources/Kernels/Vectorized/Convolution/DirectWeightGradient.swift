@@ -23,6 +23,8 @@ struct DirectWeightGradient: PlannedWeightGradient {
 
   /// Tasks that keep many workers evenly busy.
   private static let enoughTasks = 64
+  /// Tiles of channels that share what a task reads of dy.
+  private static let tilesPerTask = 16
 
   var width: Int { vectors * lanes }
   var blocks: Int { ceilingQuotient(filters, width) }
@@ -50,9 +52,10 @@ struct DirectWeightGradient: PlannedWeightGradient {
   /// Floats from pixel to pixel of the copied strip: an odd number of vectors, or with merged taps no more than there are.
   private var copiedPitch: Int { mergesTaps ? depth : (ceilingQuotient(channelsPerTask, lanes) | 1) * lanes }
   /// Whether the window is one pixel: of a strip with a stride only the pixels that count are copied.
-  private var isPointwise: Bool {
-    let g = geometry
-    return g.r == 1 && g.s == 1 && max(g.padTop, g.padLeft, g.padBottom, g.padRight) == 0
+  private var isPointwise: Bool { Self.isPointwise(geometry) }
+
+  private static func isPointwise(_ g: ConvolutionGeometry) -> Bool {
+    g.r == 1 && g.s == 1 && max(g.padTop, g.padLeft, g.padBottom, g.padRight) == 0
   }
   /// Steps from output to output in what is read: the copied strip of a pointwise convolution, or x.
   private var inputStrideY: Int { copiesInput && isPointwise ? 1 : geometry.strideY }
@@ -92,10 +95,14 @@ struct DirectWeightGradient: PlannedWeightGradient {
     depth = g.channelsPerGroup
     filters = isChannelwise ? g.k : g.filtersPerGroup
     let depth = depth
+    // Of a window of one pixel and channels that needn't be copied, tiles of two vectors read each line of x for more
+    // channels, and a longer strip of dy stays in level 1: up to a fifth less time than with wider tiles.
+    let maximumVectors =
+      Self.isPointwise(g) && depth <= Self.tilesPerTask * TileList.maximumRows(vectors: 2) ? 2 : TileList.maximumVectors
     vectors =
       isChannelwise
       ? min(ChannelGradientList.maximumVectors, ceilingQuotient(filters, lanes))
-      : widestTile(filters: filters, maximumVectors: TileList.maximumVectors) {
+      : widestTile(filters: filters, maximumVectors: maximumVectors) {
         tileSteps(extent: depth, tallest: TileList.maximumRows(vectors: $0), vectors: $0)
       }
     let width = vectors * lanes
@@ -106,10 +113,10 @@ struct DirectWeightGradient: PlannedWeightGradient {
     // A chunk's partial dw is written and read once more: that shall stay below a quarter of the operands.
     let affordable = max(1, (g.xCount + g.yCount) / 4 / g.weightCount)
     let most = min(affordable, PartialSums.mostChunks(count: g.weightCount))
-    // Some 16 tiles of channels a task share what they read of dy, or all of one block where chunks make enough tasks:
+    // Some tiles of channels a task share what they read of dy, or all of one block where chunks make enough tasks:
     // then x is read as it lies (64 filters of 256 channels at 56 x 56: 9.6 instead of 10.5 ms).
     let tallest = isChannelwise ? 1 : TileList.maximumRows(vectors: vectors)
-    let tiles = blocks == 1 && most >= Self.enoughTasks ? ceilingQuotient(depth, tallest) : 16
+    let tiles = blocks == 1 && most >= Self.enoughTasks ? ceilingQuotient(depth, tallest) : Self.tilesPerTask
     channelsPerTask = min(depth, ceilingQuotient(evenShare(depth, at: tiles * tallest), tallest) * tallest)
     let copies = Self.copiesInput(g, depth, channelsPerTask, vectors)
     // Blocks share a copied strip as far as that leaves enough tasks: 4 of them took a tenth less time than 1 (256 filters of
@@ -119,9 +126,9 @@ struct DirectWeightGradient: PlannedWeightGradient {
     let parts = ceilingQuotient(depth, channelsPerTask) * ceilingQuotient(blocks, blocksPerTask)
 
     let rowFloats = g.strideY * g.w * min(g.c, channelsPerTask + 2 * lanes) + g.q * width
-    // Half of level 2; an eighth where x isn't copied: there the next strip is asked for while this one is read, and
+    // Half of level 2; a twelfth where x isn't copied: there the next strip is asked for while this one is read, and
     // pixels a power of two apart find a part of the sets only.
-    let share = copies ? 2 : 8
+    let share = copies ? 2 : 12
     let room = caches.level2Bytes / share / MemoryLayout<Float>.stride
     let rows = max(1, room / rowFloats)
     rowsPerStrip = evenShare(g.p, at: rows)
@@ -140,14 +147,25 @@ extension DirectWeightGradient {
     tasks: Range<Int>, x: UnsafePointer<Float>, dy: UnsafePointer<Float>, partials: UnsafeMutablePointer<Float>,
     scratch: UnsafeMutablePointer<Float>
   ) {
-    for task in tasks { accumulate(task: task, x: x, dy: dy, partials: partials, scratch: scratch) }
+    for task in tasks {
+      let part = part(task)
+      let following = task &+ 1 < tasks.upperBound ? self.part(task &+ 1) : nil
+      for strip in part.strips {
+        accumulate(
+          strip, of: part, copiedNext: copiedNext(strip, part, following, x), x: x, dy: dy, partials: partials,
+          scratch: scratch)
+      }
+    }
   }
 
-  private func accumulate(
-    task: Int, x: UnsafePointer<Float>, dy: UnsafePointer<Float>, partials: UnsafeMutablePointer<Float>,
-    scratch: UnsafeMutablePointer<Float>
-  ) {
-    let g = geometry
+  /// What a task computes.
+  private struct Part {
+    let chunk: Int, group: Int
+    let strips: Range<Int>, blocks: Range<Int>
+    let tapRows: Range<Int>, channels: Range<Int>
+  }
+
+  private func part(_ task: Int) -> Part {
     var rest = task
     let channelPart = rest % channelParts
     rest /= channelParts
@@ -155,37 +173,50 @@ extension DirectWeightGradient {
     rest /= tapRowParts
     let blockPart = rest % blockParts
     rest /= blockParts
-    let group = rest % groups
     let chunk = rest / groups
-
-    let channels =
-      channelPart &* channelsPerTask..<min(depth, (channelPart &+ 1) &* channelsPerTask)
-    let tapRows = tapRowPart &* tapRowsPerTask..<min(g.r, (tapRowPart &+ 1) &* tapRowsPerTask)
-
-    for strip in chunk &* stripsPerChunk..<min(strips, (chunk &+ 1) &* stripsPerChunk) {
-      let image = strip / rowStrips &* imagesPerStrip
-      let firstRow = strip % rowStrips &* rowsPerStrip
-      let images = min(imagesPerStrip, g.n &- image)
-      let rows = firstRow..<min(g.p, firstRow &+ rowsPerStrip)
-      let input = input(x, image, images, rows, tapRows, group, channels, scratch + deltaCount)
-      for block in blockPart &* blocksPerTask..<min(blocks, (blockPart &+ 1) &* blocksPerTask) {
-        let firstFilter = block &* width
-        let valid = min(width, filters &- firstFilter)
-        let isWhole = valid % lanes == 0
-        let blockWidth = (valid &+ lanes &- 1) / lanes &* lanes
-        let column = dy + ((image &* g.p &+ firstRow) &* g.q &* g.k &+ group &* filters &+ firstFilter)
-        if !isWhole {
-          // Several images a strip are whole ones, so that the strip's pixels are one run in either case.
-          copyRows(column, step: g.k, scratch, rows: images &* rows.count &* g.q, valid: valid)
-        }
-        let strip = Strip(
-          image: image, images: images, rows: rows, channels: channels, filters: firstFilter, group: group,
-          next: nextStrip(strip, limit: (chunk &+ 1) &* stripsPerChunk),
-          b: isWhole ? column : UnsafePointer(scratch), bDepth: isWhole ? g.k : blockWidth, vectors: blockWidth / lanes,
-          valid: valid, input: input, accumulates: strip > chunk &* stripsPerChunk)
-        accumulate(strip, tapRows, partials + (chunk &* g.weightCount &+ group &* filters &+ firstFilter))
-      }
+    func range(_ part: Int, of size: Int, _ count: Int) -> Range<Int> {
+      part &* size..<min(count, (part &+ 1) &* size)
     }
+    return Part(
+      chunk: chunk, group: rest % groups, strips: range(chunk, of: stripsPerChunk, strips),
+      blocks: range(blockPart, of: blocksPerTask, blocks), tapRows: range(tapRowPart, of: tapRowsPerTask, geometry.r),
+      channels: range(channelPart, of: channelsPerTask, depth))
+  }
+
+  private func accumulate(
+    _ strip: Int, of part: Part, copiedNext: ScatteredLines?, x: UnsafePointer<Float>, dy: UnsafePointer<Float>,
+    partials: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
+  ) {
+    let g = geometry
+    let (image, images, rows) = pixels(of: strip)
+    let input = input(x, strip, part, scratch + deltaCount)
+    var copiedNext = copiedNext
+    for block in part.blocks {
+      let firstFilter = block &* width
+      let valid = min(width, filters &- firstFilter)
+      let isWhole = valid % lanes == 0
+      let blockWidth = (valid &+ lanes &- 1) / lanes &* lanes
+      let column = dy + ((image &* g.p &+ rows.lowerBound) &* g.q &* g.k &+ part.group &* filters &+ firstFilter)
+      if !isWhole {
+        // Several images a strip are whole ones, so that the strip's pixels are one run in either case.
+        copyRows(column, step: g.k, scratch, rows: images &* rows.count &* g.q, valid: valid)
+      }
+      let strip = Strip(
+        image: image, images: images, rows: rows, channels: part.channels, filters: firstFilter, group: part.group,
+        next: nextStrip(strip, limit: part.strips.upperBound),
+        b: isWhole ? column : UnsafePointer(scratch), bDepth: isWhole ? g.k : blockWidth, vectors: blockWidth / lanes,
+        valid: valid, input: input, accumulates: strip > part.strips.lowerBound)
+      accumulate(
+        strip, part.tapRows, partials + (part.chunk &* g.weightCount &+ part.group &* filters &+ firstFilter),
+        &copiedNext)
+    }
+  }
+
+  /// The pixels of dy that a strip covers: whole images, or some rows of one.
+  private func pixels(of strip: Int) -> (image: Int, images: Int, rows: Range<Int>) {
+    let image = strip / rowStrips &* imagesPerStrip
+    let firstRow = strip % rowStrips &* rowsPerStrip
+    return (image, min(imagesPerStrip, geometry.n &- image), firstRow..<min(geometry.p, firstRow &+ rowsPerStrip))
   }
 
   /// The part of x that a strip reads: pixel (image, row, column) of the strip's first channel is at
@@ -210,44 +241,79 @@ extension DirectWeightGradient {
   }
 
   private func nextStrip(_ strip: Int, limit: Int) -> (x: Int, dy: Int) {
-    guard strip &+ 1 < min(strips, limit) else { return (0, 0) }
+    guard strip &+ 1 < limit else { return (0, 0) }
     let g = geometry
-    func first(_ strip: Int) -> (image: Int, row: Int) {
-      (strip / rowStrips &* imagesPerStrip, strip % rowStrips &* rowsPerStrip)
-    }
-    let (this, next) = (first(strip), first(strip &+ 1))
+    let (this, next) = (pixels(of: strip), pixels(of: strip &+ 1))
+    let rows = next.rows.lowerBound &- this.rows.lowerBound
     return (
-      ((next.image &- this.image) &* g.h &+ (next.row &- this.row) &* g.strideY) &* g.w &* g.c,
-      ((next.image &- this.image) &* g.p &+ next.row &- this.row) &* g.q &* g.k
+      ((next.image &- this.image) &* g.h &+ rows &* g.strideY) &* g.w &* g.c,
+      ((next.image &- this.image) &* g.p &+ rows) &* g.q &* g.k
     )
   }
 
+  /// Rows of x that a strip meets, those of the padding among them, which of them are inside, and how many floats one is
+  /// behind the other.
+  private func rowsToCopy(_ rows: Range<Int>, _ tapRows: Range<Int>) -> (all: Range<Int>, inside: Range<Int>, step: Int)
+  {
+    let g = geometry
+    let first = rows.lowerBound &* inputStrideY &- g.padTop &+ tapRows.lowerBound &* g.dilationY
+    let all = first..<first &+ inputRows(rows.count, taps: tapRows.count)
+    let start = max(0, first)
+    return (
+      all, start..<max(start, min(isPointwise ? g.p : g.h, all.upperBound)), (isPointwise ? g.strideY : 1) &* g.w &* g.c
+    )
+  }
+
+  /// The lines that will be copied after a strip: those of the next strip, or of the next task's first. The copy would wait
+  /// for each of them, so they are asked for while this strip is multiplied.
+  private func copiedNext(_ strip: Int, _ part: Part, _ following: Part?, _ x: UnsafePointer<Float>) -> ScatteredLines?
+  {
+    guard copiesInput, !mergesTaps else { return nil }
+    let (next, nextPart) =
+      strip &+ 1 < part.strips.upperBound ? (strip &+ 1, part) : (following?.strips.lowerBound ?? 0, following)
+    guard let nextPart else { return nil }
+    let g = geometry
+    let (image, images, rows) = pixels(of: next)
+    let (_, inside, rowStep) = rowsToCopy(rows, nextPart.tapRows)
+    let columns =
+      part.blocks.count &* part.tapRows.count &* g.s
+      &* ceilingQuotient(part.channels.count, TileList.maximumRows(vectors: vectors))
+    return ScatteredLines(
+      first: x + ((image &* g.h &* g.w &* g.c) &+ inside.lowerBound &* rowStep &+ firstChannel(nextPart)),
+      counts: (images, inside.count, copiedColumns), steps: (g.h &* g.w &* g.c, rowStep, pixelStep),
+      floats: nextPart.channels.count, parts: columns)
+  }
+
+  /// Floats from pixel to pixel of x that is copied.
+  private var pixelStep: Int { isPointwise ? geometry.strideX &* geometry.c : geometry.c }
+
+  private func firstChannel(_ part: Part) -> Int {
+    isChannelwise ? 0 : part.group &* depth &+ part.channels.lowerBound
+  }
+
   private func input(
-    _ x: UnsafePointer<Float>, _ image: Int, _ images: Int, _ rows: Range<Int>, _ tapRows: Range<Int>, _ group: Int,
-    _ channels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+    _ x: UnsafePointer<Float>, _ strip: Int, _ part: Part, _ scratch: UnsafeMutablePointer<Float>
   ) -> Input {
     let g = geometry
-    let corner = x + (image &* g.h &* g.w &* g.c &+ (isChannelwise ? 0 : group &* depth &+ channels.lowerBound))
+    let (image, images, rows) = pixels(of: strip)
+    let corner = x + (image &* g.h &* g.w &* g.c &+ firstChannel(part))
     guard copiesInput else {
       return Input(base: corner, pitch: g.c, firstRow: 0, rowsPerImage: g.h, firstColumn: 0, columns: g.w)
     }
-    let first = rows.lowerBound &* inputStrideY &- g.padTop &+ tapRows.lowerBound &* g.dilationY
-    let count = inputRows(rows.count, taps: tapRows.count)
-    let inside = max(0, first)..<max(max(0, first), min(isPointwise ? g.p : g.h, first &+ count))
+    let (all, inside, rowStep) = rowsToCopy(rows, part.tapRows)
     for n in 0..<images {
       for row in inside {
-        let source = corner + (n &* g.h &+ (isPointwise ? row &* g.strideY : row)) &* g.w &* g.c
-        let target = scratch + (n &* count &+ row &- first) &* copiedColumns &* copiedPitch
+        let source = corner + (n &* g.h &* g.w &* g.c &+ row &* rowStep)
+        let target = scratch + (n &* all.count &+ row &- all.lowerBound) &* copiedColumns &* copiedPitch
         if mergesTaps {
           copyRow(source, target)
         } else {
-          copyPixels(
-            source, target, pixels: copiedColumns, step: isPointwise ? g.strideX &* g.c : g.c, channels: channels.count)
+          copyPixels(source, target, pixels: copiedColumns, step: pixelStep, channels: part.channels.count)
         }
       }
     }
     return Input(
-      base: UnsafePointer(scratch), pitch: copiedPitch, firstRow: first, rowsPerImage: count,
+      base: UnsafePointer(scratch), pitch: copiedPitch, firstRow: all.lowerBound, rowsPerImage: all.count,
       firstColumn: mergesTaps ? -g.padLeft : 0, columns: copiedColumns)
   }
 
@@ -280,12 +346,15 @@ extension DirectWeightGradient {
     }
   }
 
-  private func accumulate(_ strip: Strip, _ tapRows: Range<Int>, _ partial: UnsafeMutablePointer<Float>) {
+  private func accumulate(
+    _ strip: Strip, _ tapRows: Range<Int>, _ partial: UnsafeMutablePointer<Float>, _ copiedNext: inout ScatteredLines?
+  ) {
     let g = geometry
     // The first pass over the next strip would wait for memory, which the others leave idle.
     var next = NextOperands(
       a: copiesInput ? 0 : strip.next.x, aCount: geometry.c, b: strip.bDepth == geometry.k ? strip.next.dy : 0,
-      bCount: strip.valid)
+      bCount: strip.valid, scattered: copiedNext)
+    defer { copiedNext = next.scattered }
     for r in tapRows {
       let p = outputsInside(
         offset: r &* g.dilationY &- g.padTop, stride: g.strideY, extent: g.h, limits: strip.rows)

@@ -5,13 +5,15 @@ struct NextOperands {
   var a = 0, aCount = 0
   /// The same for b.
   var b = 0, bCount = 0
+  /// What is read next besides, by others than the tiles.
+  var scattered: ScatteredLines?
   /// Lines of each step that were asked for.
   private var asked = 0
 
   private static var floatsOfLine: Int { 16 }
 
-  init(a: Int = 0, aCount: Int = 0, b: Int = 0, bCount: Int = 0) {
-    (self.a, self.aCount, self.b, self.bCount) = (a, aCount, b, bCount)
+  init(a: Int = 0, aCount: Int = 0, b: Int = 0, bCount: Int = 0, scattered: ScatteredLines? = nil) {
+    (self.a, self.aCount, self.b, self.bCount, self.scattered) = (a, aCount, b, bCount, scattered)
   }
 
   /// Sets what the next tile asks for, whose a begins `offset` floats behind the column's.
@@ -21,6 +23,7 @@ struct NextOperands {
     tile.ahead = a > 0 && first < aCount ? max(0, a &+ first &- offset) : 0
     tile.aheadB = b > 0 && first < bCount ? b &+ first : 0
     asked &+= 1
+    scattered?.askForPart()
   }
 }
 

@@ -107,7 +107,7 @@ extension Winograd {
   }
 
   @inline(never)
-  private static func transformOutput2x2(
+  static func transformOutput2x2(
     _ m: UnsafePointer<Float>, step: Int, bias: UnsafePointer<Float>, least: Float, _ pixels: UnsafePointer<Target>,
     filter k: Int
   ) {
@@ -137,7 +137,7 @@ extension Winograd {
   }
 
   @inline(never)
-  private static func transformWeights5x5(
+  static func transformWeights5x5(
     _ g: UnsafePointer<Float>, tapStep: Int, _ target: Target, step: Int, streams: Bool
   ) {
     if streams {
@@ -148,7 +148,7 @@ extension Winograd {
   }
 
   @inline(never)
-  private static func transformOutputGradient2x2(_ pixels: Pixels, filter k: Int, _ target: Target, step: Int) {
+  static func transformOutputGradient2x2(_ pixels: Pixels, filter k: Int, _ target: Target, step: Int) {
     let c0 = spread((pixel(pixels, 0, k), pixel(pixels, 2, k)))
     let c1 = spread((pixel(pixels, 1, k), pixel(pixels, 3, k)))
     storeRow(0, spread((c0.0, c1.0)), target, step)
@@ -173,7 +173,7 @@ extension Winograd {
   }
 
   @inline(never)
-  private static func transformWeightGradient5x5(
+  static func transformWeightGradient5x5(
     _ m: UnsafePointer<Float>, step: Int, _ target: Target, tapStep: Int, valid: Int, accumulates: Bool
   ) {
     let (p0, p1) = (evenGradients(pointColumn(m, 0, step)), evenGradients(pointColumn(m, 1, step)))
