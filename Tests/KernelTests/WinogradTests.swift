@@ -1,4 +1,5 @@
 import TesseraKernels
+import TesseraVerification
 import Testing
 
 /// 3x3 windows of stride 1 in all channel and filter counts from 1 to 67, and 130: one and a half blocks of four vectors

@@ -1,4 +1,4 @@
-import TesseraKernels
+package import TesseraKernels
 
 /// What bounds the error of F(4x4, 3x3) and of its transpose F(3x3, 4x4), in place of the bound of direct sums: these
 /// mix the terms of neighbouring sums, so that magnitudes of a whole tile count, not those of one sum.
@@ -13,14 +13,14 @@ import TesseraKernels
 ///
 /// where the amplification is the square of the largest element of |A^T| (|G| 1 . |B^T| 1), or of |G^T| (|B^T| 1 . |A|
 /// 1): 752 and 1096 at the points 0, +-3/4, +-3/2 and infinity.
-enum WinogradBound {
+package enum WinogradBound {
   /// The part of the bound that errors may take. Rounding errors don't all point the same way: over the sweep of
   /// `WinogradTests` at most 1/260 of it was reached, with 512 channels 1/16000. `TESSERA_TESTS=measure swift test -c
   /// release --filter WinogradTests` prints it.
-  static let allowed = 1.0 / 100
+  package static let allowed = 1.0 / 100
 
   /// The bound for all results of a pass, given the largest magnitudes of its operands.
-  static func bound(_ pass: ConvolutionPass, _ g: ConvolutionGeometry, largest: Double) -> Double {
+  package static func bound(_ pass: ConvolutionPass, _ g: ConvolutionGeometry, largest: Double) -> Double {
     let terms =
       switch pass {
       case .forward: g.c
@@ -56,8 +56,8 @@ enum WinogradBound {
     )
   }()
 
-  static let amplification = square(of: outputs, points: inputs, weights)
-  static let gradientAmplification = square(of: transposed(weights), points: inputs, transposed(outputs))
+  package static let amplification = square(of: outputs, points: inputs, weights)
+  package static let gradientAmplification = square(of: transposed(weights), points: inputs, transposed(outputs))
 
   /// The square of the largest element of last (first 1 . second 1).
   private static func square(of last: [[Double]], points first: [[Double]], _ second: [[Double]]) -> Double {
