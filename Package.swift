@@ -98,6 +98,10 @@ let package = Package(
     .target(
       name: "TesseraNetworks", dependencies: ["Tessera", "TesseraFormats"], path: "Sources/Networks",
       swiftSettings: strict),
+    // What is right, and how far results may be from it: for tests, and for machines to be trusted (engine-bench verify).
+    .target(
+      name: "TesseraVerification", dependencies: ["Tessera", "TesseraKernels"], path: "Sources/Verification",
+      swiftSettings: strict),
     .target(
       name: "TesseraTraining", dependencies: ["Tessera", "TesseraRuntime", "TesseraData", "TesseraFormats"],
       path: "Sources/Training", swiftSettings: strict),
@@ -109,7 +113,7 @@ let package = Package(
       name: "engine-bench",
       dependencies: [
         "Tessera", "TesseraData", "TesseraFormats", "TesseraNetworks", "TesseraONNX", "TesseraKernels",
-        "TesseraRuntime", "TesseraTraining",
+        "TesseraRuntime", "TesseraTraining", "TesseraVerification",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
@@ -120,7 +124,8 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests",
       dependencies: [
-        "Tessera", "TesseraKernels", "TesseraNetworks", "CAllocationCounter", "CTestSettings", "CTesseraShims",
+        "Tessera", "TesseraKernels", "TesseraNetworks", "TesseraVerification", "CAllocationCounter", "CTestSettings",
+        "CTesseraShims",
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "MetricsTestKit", package: "swift-metrics"),
       ],
@@ -137,7 +142,8 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "GraphTests", dependencies: ["TesseraGraph"], swiftSettings: strict),
     .testTarget(
-      name: "KernelTests", dependencies: ["TesseraKernels"], path: "Tests/KernelTests", swiftSettings: strict),
+      name: "KernelTests", dependencies: ["TesseraKernels", "TesseraVerification"], path: "Tests/KernelTests",
+      swiftSettings: strict),
     .testTarget(
       name: "NetworkTests", dependencies: ["Tessera", "TesseraKernels", "TesseraNetworks"], swiftSettings: strict),
     .testTarget(

@@ -111,8 +111,9 @@ class EngineBench:
         self.path = PROJECT / ".build" / "release" / "engine-bench"
 
     def records(self, *arguments):
-        """What a command of engine-bench reports."""
-        return parse_records(run([self.path, *arguments, "--format", "json"]), "engine-bench")
+        """What a command of engine-bench reports: without the environment, the peaks and how noisy it was."""
+        records = parse_records(run([self.path, *arguments, "--format", "json"]), "engine-bench")
+        return [record for record in records if record["record"] not in ("environment", "noise", "peak")]
 
 
 def run(command, environment=None):

@@ -67,11 +67,12 @@ public final class TrainingLoop {
   }
 
   /// Trains until all epochs are done, or patience or the steps are at their end.
-  /// - Parameter report: told after each step, epoch and checkpoint.
+  /// - Parameter report: told after each step, epoch and checkpoint; training ends with what it throws.
   /// - Throws: ``TesseraError/Code/notFinite`` where the loss or a gradient isn't, and what can be wrong with files. The
   ///   parameters are those after the last whole step; running statistics may have seen micro-batches more.
   @discardableResult
-  public func run(_ report: (TrainingEvent) -> Void = { _ in }) throws(TesseraError) -> TrainingEnd {
+  public func run(_ report: (TrainingEvent) throws(TesseraError) -> Void = { _ in }) throws(TesseraError) -> TrainingEnd
+  {
     let log = try settings.log.map { (path) throws(TesseraError) in try TrainingLog(path: path, epochs: progress.epoch)
     }
     while progress.epoch < settings.epochs {
@@ -87,7 +88,7 @@ public final class TrainingLoop {
         imagesPerSecond: Double(progress.metrics.images - imagesBefore) / max(seconds, 1e-9))
       finishEpoch(result)
       try log?.append(result)
-      report(.epoch(result))
+      try report(.epoch(result))
       try save(report)
     }
     return hasNoPatience ? .patience : .epochs
@@ -109,7 +110,7 @@ public final class TrainingLoop {
   private var hasNoPatience: Bool { settings.patience.map { progress.epochsWithoutImprovement >= $0 } ?? false }
 
   /// False if the steps are done before the epoch is.
-  private func trainEpoch(_ report: (TrainingEvent) -> Void) throws(TesseraError) -> Bool {
+  private func trainEpoch(_ report: (TrainingEvent) throws(TesseraError) -> Void) throws(TesseraError) -> Bool {
     batches.start(epoch: progress.epoch)
     let pipeline = try BatchPipeline(batches, from: progress.batch, transform: settings.transform)
     while true {
@@ -124,7 +125,7 @@ public final class TrainingLoop {
       guard step != nil else { return true }
       progress.step += 1
       progress.batch += 1
-      report(.step(progress, batches: batches.count))
+      try report(.step(progress, batches: batches.count))
       if let interval = settings.checkpointInterval, progress.step % interval == 0 { try save(report) }
     }
   }
@@ -142,12 +143,12 @@ public final class TrainingLoop {
     }
   }
 
-  private func save(_ report: (TrainingEvent) -> Void) throws(TesseraError) {
+  private func save(_ report: (TrainingEvent) throws(TesseraError) -> Void) throws(TesseraError) {
     guard let folder = settings.checkpoints else { return }
     var state = progress.state
     state["data"] = data
     try folder.save(TrainingCheckpoint(of: store, state: state), step: progress.step)
-    report(.checkpoint(path: folder.file(ofStep: progress.step)))
+    try report(.checkpoint(path: folder.file(ofStep: progress.step)))
   }
 
   /// What the order of images and their masks follow from.

@@ -13,11 +13,21 @@ struct CommandResult {
 
   var lines: [Substring] { output.split(separator: "\n") }
 
-  /// Each line as a JSON object.
+  /// Each line as a JSON object, the environment first.
   func objects() throws -> [[String: Any]] {
-    try lines.map {
+    let objects = try lines.map {
       try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
     }
+    #expect(objects.first?["record"] as? String == "environment", "\(output)")
+    #expect(objects.allSatisfy { $0["schema_version"] as? Int == 1 })
+    return objects
+  }
+
+  /// The objects of one kind, of which there is at least one.
+  func records(_ name: String) throws -> [[String: Any]] {
+    let records = try objects().filter { $0["record"] as? String == name }
+    try #require(!records.isEmpty, "\(name) in \(output)")
+    return records
   }
 }
 
@@ -54,6 +64,18 @@ func engineBench(arguments: [String], environment: [String: String] = [:], under
     errors: String(decoding: errorText, as: UTF8.self))
 }
 
+/// Starts `engine-bench`, which prints nothing that anybody reads.
+func startEngineBench(_ arguments: [String]) throws -> Process {
+  let tests = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+  let process = Process()
+  process.executableURL = tests.deletingLastPathComponent().appendingPathComponent("engine-bench")
+  process.arguments = arguments
+  process.standardOutput = FileHandle.nullDevice
+  process.standardError = FileHandle.nullDevice
+  try process.run()
+  return process
+}
+
 /// Calls the body with the path of a file of this text that is gone afterwards.
 func withFile(_ text: String, _ body: (String) throws -> Void) throws {
   let file = FileManager.default.temporaryDirectory
@@ -64,7 +86,7 @@ func withFile(_ text: String, _ body: (String) throws -> Void) throws {
 }
 
 #if os(Linux)
-  /// What the command writes to a terminal: a pseudo-terminal is its standard output.
+  /// What the command writes to a terminal: a pseudo-terminal is its standard output and its standard error.
   func engineBenchOnTerminal(_ arguments: String...) throws -> String {
     let terminal = open("/dev/ptmx", O_RDWR | O_NOCTTY)
     // TIOCSPTLCK and TIOCGPTN, macros that Swift doesn't import: unlocks the other side, gives its number.
@@ -79,6 +101,7 @@ func withFile(_ text: String, _ body: (String) throws -> Void) throws {
     process.executableURL = tests.deletingLastPathComponent().appendingPathComponent("engine-bench")
     process.arguments = arguments
     process.standardOutput = FileHandle(fileDescriptor: device, closeOnDealloc: false)
+    process.standardError = FileHandle(fileDescriptor: device, closeOnDealloc: false)
     try process.run()
     // With our own copy closed, the end of the command is an error of the read.
     close(device)

@@ -65,7 +65,7 @@ import Testing
     let model = Self.fixtures.appendingPathComponent("network/tiny/model.onnx").path
     let result = try engineBench("network", model, "--batch", "2", "--duration", "0.05", "--format", "json")
     #expect(result.status == 0, "\(result.errors)")
-    #expect(try result.objects().first?["batch"] as? Int == 2)
+    #expect(try result.records("network")[0]["batch"] as? Int == 2)
   }
 
   @Test func whatIsExportedPasses() throws {

@@ -1,4 +1,5 @@
 import TesseraKernels
+import TesseraVerification
 import Testing
 
 @Suite struct AlgorithmChoiceTests {
@@ -27,7 +28,7 @@ import Testing
   @Test(arguments: KernelCatalogue.supported)
   func refusalsNameTheirReason(_ set: InstructionSet) throws {
     let kernels = try kernels(of: set)
-    for g in generatedGeometries(count: 200, seed: 5, maximumFlops: 1e9) {
+    for g in GeneratedGeometries.random(count: 200, seed: 5, maximumFlops: 1e9) {
       for pass in ConvolutionPass.allCases {
         for numerics in Numerics.allCases {
           for algorithm in ConvolutionAlgorithm.allCases {
@@ -49,7 +50,7 @@ import Testing
   @Test(arguments: KernelCatalogue.supported)
   func choiceDoesNotFlicker(_ set: InstructionSet) throws {
     let kernels = try kernels(of: set)
-    let geometries = generatedGeometries(count: 200, seed: 6, maximumFlops: 1e9) + [Self.dense]
+    let geometries = GeneratedGeometries.random(count: 200, seed: 6, maximumFlops: 1e9) + [Self.dense]
     func names() -> [String] {
       geometries.flatMap { g in
         Numerics.allCases.flatMap { numerics in

@@ -1,4 +1,5 @@
 import TesseraKernels
+import TesseraVerification
 import Testing
 
 /// Sums of products in double precision, and what bounds the error of any other order of summation in single
@@ -42,14 +43,6 @@ func expectIndependentTasks(
 }
 
 extension PhiloxGenerator {
-  mutating func integer(_ range: ClosedRange<Int>) -> Int {
-    range.lowerBound + Int(nextWord()) % range.count
-  }
-
-  mutating func one<Element>(of elements: [Element]) -> Element {
-    elements[integer(0...elements.count - 1)]
-  }
-
   /// Values from -1 to 1, at the start or the end of their page.
   mutating func buffer(_ count: Int) -> GuardedBuffer<Float> {
     let side: GuardedBuffer<Float>.Side = one(of: [.start, .end])

@@ -1,5 +1,6 @@
 import Foundation
 import TesseraKernels
+import TesseraVerification
 import Testing
 
 /// Operands of a convolution from -1 to 1, and what its three passes give of them, with bounds.

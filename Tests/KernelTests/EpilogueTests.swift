@@ -1,4 +1,5 @@
 import TesseraKernels
+import TesseraVerification
 import Testing
 
 /// What a product does to its result on its way to memory is, bit for bit, what the element-wise kernels do to it
@@ -44,8 +45,9 @@ import Testing
   func convolutions(_ set: InstructionSet) throws {
     let kernels = try kernels(of: set)
     var random = PhiloxGenerator(seed: 31)
-    let generated = generatedGeometries(count: isShort ? 40 : 250, seed: 4711, maximumFlops: isShort ? 3e5 : 2e6)
-    for g in generated + chosenGeometries where !isShort || g.flops < 2e6 {
+    let generated = GeneratedGeometries.random(
+      count: isShort ? 40 : 250, seed: 4711, maximumFlops: isShort ? 3e5 : 2e6)
+    for g in generated + GeneratedGeometries.chosen where !isShort || g.flops < 2e6 {
       let (x, w, bias) = (random.buffer(g.xCount), random.buffer(g.weightCount), random.buffer(g.k))
       let dy = random.buffer(g.yCount)
       for caches in cacheSizes {

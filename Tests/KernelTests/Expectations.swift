@@ -8,13 +8,6 @@ let isShort = ProcessInfo.processInfo.environment["TESSERA_TESTS"] == "short"
 /// Whether tests print what the constants of their tolerances were read off from.
 let isMeasuring = ProcessInfo.processInfo.environment["TESSERA_TESTS"] == "measure"
 
-/// Half the distance from 1 to the next Float: the relative error of one rounding.
-let unitRoundoff = 0x1p-24
-
-/// The relative error of n roundings in a row (Higham, "Accuracy and Stability of Numerical Algorithms", lemma 3.1).
-/// Any order of summing n terms obeys |error| <= gamma(n - 1) * sum of |terms|.
-func gamma(_ n: Int) -> Double { Double(n) * unitRoundoff / (1 - Double(n) * unitRoundoff) }
-
 /// The kernels under test.
 func kernels(of set: InstructionSet) throws -> any KernelSet.Type {
   try #require(KernelCatalogue.kernels(for: set))

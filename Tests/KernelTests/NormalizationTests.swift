@@ -1,4 +1,5 @@
 import TesseraKernels
+import TesseraVerification
 import Testing
 
 @Suite struct NormalizationTests {

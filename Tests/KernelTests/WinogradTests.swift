@@ -1,4 +1,5 @@
 import TesseraKernels
+import TesseraVerification
 import Testing
 
 /// Windows of 3x3 or 5x5 and stride 1 in all channel and filter counts from 1 to 67, and 130: one and a half blocks of four vectors

@@ -1,5 +1,6 @@
 import Tessera
 import TesseraKernels
+import TesseraVerification
 import Testing
 
 /// `Program.Options.algorithm` is followed or refused, never replaced.

@@ -1,5 +1,6 @@
 import Tessera
 import TesseraKernels
+import TesseraVerification
 import Testing
 
 // What Docs/CustomLayers.md shows: layers and operations that a host adds without touching the package. Only public API

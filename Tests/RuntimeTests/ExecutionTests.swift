@@ -4,6 +4,7 @@ import Dispatch
 import Foundation
 import Synchronization
 import Tessera
+import TesseraVerification
 import Testing
 
 /// What a run does with threads. Nothing here looks at a clock.

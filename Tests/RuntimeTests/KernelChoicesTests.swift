@@ -1,6 +1,7 @@
 import Foundation
 import Tessera
 import TesseraKernels
+import TesseraVerification
 import Testing
 
 /// Choices decide where they hold a convolution, can be saved and loaded, and damaged files are errors with their place.

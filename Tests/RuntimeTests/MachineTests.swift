@@ -2,6 +2,7 @@ import Foundation
 import Tessera
 import TesseraKernels
 import TesseraRuntime
+import TesseraVerification
 import Testing
 
 /// A machine from any source, and what cuts it down.

@@ -1,4 +1,5 @@
 import TesseraRuntime
+import TesseraVerification
 import Testing
 
 @Suite struct MemoryPlanTests {

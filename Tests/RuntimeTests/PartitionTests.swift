@@ -1,6 +1,7 @@
 import Tessera
 import TesseraNetworks
 import TesseraRuntime
+import TesseraVerification
 import Testing
 
 /// Networks placed on machines that needn't exist: properties of the plan.

@@ -1,4 +1,5 @@
 import Tessera
+import TesseraVerification
 import Testing
 
 /// Gradients of activations that are moved behind the pooling that read them.
@@ -37,7 +38,8 @@ import Testing
     let kept = try graph(function, Self.windows[window], isWatched: true)
     let type = try #require(moved.inputs.first { $0.name == "g" }.map { moved.type(of: $0.value) })
     let inputs = [
-      "x": try tensor(x, TensorType([2, 7, 6, 5])), "g": try tensor(random.normals(type.shape.count), type),
+      "x": try Tensor(rounding: x, to: TensorType([2, 7, 6, 5])),
+      "g": try Tensor(rounding: random.normals(type.shape.count), to: type),
     ]
     for options in [Program.Options(), .init(usesReferenceKernels: true), .init(fusesNodes: false)] {
       let gradients = try [moved, kept].map { graph in

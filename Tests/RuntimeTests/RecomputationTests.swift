@@ -1,5 +1,6 @@
 import Tessera
 import TesseraNetworks
+import TesseraVerification
 import Testing
 
 /// Training that computes values again gives the bits of training that keeps them.
@@ -19,7 +20,7 @@ import Testing
       store: store, options: options, workers: workers)
     let type = TensorType(Shape([4] + shape.dimensions))
     var random = TestRandom(5)
-    let images = try tensor(random.normals(type.shape.count), type)
+    let images = try Tensor(rounding: random.normals(type.shape.count), to: type)
     let labels = try Tensor([0, 2, 1, 2] as [Int32], shape: [4])
     var outcome = Outcome()
     for _ in 0..<3 { outcome.losses.append(try trainer.step(images, labels, learningRate: 0.05).loss) }

@@ -1,5 +1,6 @@
 import Tessera
 import TesseraKernels
+import TesseraVerification
 import Testing
 
 /// Layers with state beyond their weights: running statistics and random masks.

@@ -1,6 +1,7 @@
 import Foundation
 import Tessera
 import TesseraKernels
+import TesseraVerification
 import Testing
 
 /// Steps that are more than a gradient and an update: clipped, smoothed, or cut into micro-batches.

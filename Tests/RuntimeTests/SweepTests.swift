@@ -1,41 +1,17 @@
 import Tessera
 import TesseraKernels
+import TesseraVerification
 import Testing
 
 @Suite struct SweepTests {
   /// Every fast kernel, in its place in a program, against the double-precision reference on every instruction set.
   @Test(arguments: Problems.all)
   func fastKernelsAgreeWithTheReference(_ problem: Problem) throws {
-    let operands = problem.operands(seed: 1)
-    var random = TestRandom(2)
-    let g = random.normals(try problem.resultCount())
-    let reference = try problem.program(.float64)
-    let expected = try problem.run(reference, operands, g: g)
-    // For sums of products |y' - y| <= gamma(n) sum |x||w|: the same program on absolute values gives the sum.
-    let bounds =
-      problem.isMultilinear
-      ? try problem.run(reference, operands.map { $0.map(abs) }, g: g.map(abs)) : expected
+    let expectation = try Expectation(problem)
     for instructionSet in KernelCatalogue.supported {
-      let program = try problem.program(.float32, .init(instructionSet: instructionSet, numerics: .exact))
-      let found = try problem.run(program, operands, g: g)
-      for (name, values) in expected {
-        let result = try #require(found[name])
-        try #require(result.count == values.count)
-        let largest = values.reduce(1) { max($0, abs($1)) }
-        for index in values.indices {
-          let tolerance =
-            problem.isMultilinear
-            ? gamma(problem.terms + 2) * abs(bounds[name]?[index] ?? 0) + 1e-30
-            : 2e-5 * largest
-          let error = abs(result[index] - values[index])
-          guard error <= tolerance else {
-            Issue.record(
-              "\(problem) \(instructionSet) \(name)[\(index)]: \(result[index]), expected \(values[index]) +- \(tolerance)"
-            )
-            break
-          }
-        }
-      }
+      let agreement = try expectation.agreement(of: .init(instructionSet: instructionSet, numerics: .exact))
+      #expect(agreement.deviation == nil, "\(problem) \(instructionSet)")
+      #expect(agreement.count == expectation.values.values.reduce(0) { $0 + $1.count })
     }
   }
 

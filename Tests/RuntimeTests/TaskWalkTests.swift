@@ -1,4 +1,5 @@
 import TesseraRuntime
+import TesseraVerification
 import Testing
 
 /// Walks over random grids and random groups of workers, against what a set of tasks says.

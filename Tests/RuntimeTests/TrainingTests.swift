@@ -2,6 +2,7 @@ import Foundation
 import Synchronization
 import Tessera
 import TesseraKernels
+import TesseraVerification
 import Testing
 
 /// A network with every kind of layer that a training step meets.

@@ -15,13 +15,12 @@ struct ConformanceCommand: ParsableCommand {
   @Argument(help: "Tests, or folders of them.")
   var directories: [String]
 
-  @OptionGroup var machine: MachineOptions
+  @OptionGroup(title: "Machine") var machine: MachineOptions
 
   @Flag(help: "Print a table of operators in Markdown in place of the tests.")
   var table = false
 
-  @Option(help: "text, json or csv.")
-  var format: OutputFormat = .text
+  @OptionGroup(title: "Output") var output: OutputOptions
 
   func validate() throws {
     guard !directories.isEmpty else { throw ValidationError("expected a folder of tests, found none") }
@@ -30,24 +29,20 @@ struct ConformanceCommand: ParsableCommand {
   func run() throws {
     let options = try machine.programOptions(numerics: .exact)
     let workers = try machine.resolvedWorkers()
-    var report = ConformanceReport()
-    var csv = CSVPrinter()
-    for directory in directories {
-      for test in try ConformanceTest.tests(in: directory) {
+    let tests = try directories.flatMap { (path) throws(TesseraError) in try ConformanceTest.tests(in: path) }
+    try output.write(machine, measures: false) { writer in
+      var report = ConformanceReport()
+      var progress = writer.progress("tests", of: tests.count)
+      for test in tests {
+        progress.begin(test.name)
         let result = test.run(options: options, workers: workers)
         report.add(result)
-        if table { continue }
-        switch format {
-        case .json: try printJSON(result)
-        case .csv: try csv.print(result)
-        case .text:
-          printLine("\(Format.left(result.status.rawValue, 11)) \(result.test)")
-          if result.status != .passed { printLine("            \(result.reason)") }
-        }
+        try writer.write(result, text: table ? nil : ConformanceReport.line(result))
+        try Interruption.check()
       }
+      try writer.text(table ? report.table : report.summary)
+      if report.failed > 0 { throw ExitStatus.checkFailed.exitCode }
+      if report.unsupported > 0 { throw ExitStatus.onlyUnsupported.exitCode }
     }
-    if table { printLine(report.table) } else if format == .text { printLine(report.summary) }
-    if report.failed > 0 { throw ExitCode(1) }
-    if report.unsupported > 0 { throw ExitCode(3) }
   }
 }

@@ -22,10 +22,11 @@ struct ExportCommand: ParsableCommand {
   @Option(help: "Images a batch.")
   var batch = 2
 
-  @Option(help: "Seed of weights and images.")
-  var seed: UInt64 = 0
+  @OptionGroup var random: SeedOption
 
-  @OptionGroup var machine: MachineOptions
+  @OptionGroup(title: "Machine") var machine: MachineOptions
+
+  @OptionGroup(title: "Output") var output: OutputOptions
 
   func validate() throws {
     guard (1...1 << 20).contains(batch) else {
@@ -36,17 +37,32 @@ struct ExportCommand: ParsableCommand {
   func run() throws {
     let network = try NetworkCatalogue.network(named: network)
     let graph = try network.model.graph(batch: batch)
-    let store = ParameterStore(seed: seed)
+    let store = ParameterStore(seed: random.seed)
     let session = try Session(
       Program(graph, options: machine.programOptions()), store: store, workers: machine.resolvedWorkers())
     let image = network.inputShape
     let shape: Shape = [batch, image[0], image[1], image[2]]
-    let images: HostTensor<Float> = try .normal(shape.count, seed: seed)
+    let images: HostTensor<Float> = try .normal(shape.count, seed: random.seed)
     let input = try Tensor(TensorType(shape), bytes: UnsafeRawBufferPointer(images.bytes))
     let outputs = try session.run(["input": input])
 
+    try output.write(machine, measures: false) { writer in
+      try export(graph, store, input, outputs)
+      try writer.write(
+        Exported(network: network.name, batch: batch, directory: directory),
+        text: "\(network.name), batch \(batch), written to \(directory)")
+    }
+  }
+
+  private func export(_ graph: Graph, _ store: ParameterStore, _ input: Tensor, _ outputs: [String: Tensor]) throws {
     let data = URL(fileURLWithPath: directory).appendingPathComponent("test_data_set_0")
-    try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
+    do {
+      try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
+    } catch {
+      throw TesseraError(
+        .unwritableOutput, at: directory, expected: "a folder that can be written to", found: error.localizedDescription
+      )
+    }
     try ONNXExport.write(graph, parameters: store.snapshot(), to: "\(directory)/model.onnx")
     try write(input, "input", to: data.appendingPathComponent("input_0.pb"))
     for (name, output) in outputs { try write(output, name, to: data.appendingPathComponent("output_0.pb")) }
@@ -69,4 +85,13 @@ struct ExportCommand: ParsableCommand {
     }
     try ONNXTensor.write(tensor, name: name, to: file.path)
   }
+}
+
+/// What was written.
+private struct Exported: Record {
+  static let recordName = "export"
+
+  let network: String
+  let batch: Int
+  let directory: String
 }

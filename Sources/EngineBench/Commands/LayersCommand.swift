@@ -7,7 +7,8 @@ struct LayersCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "layers", abstract: "Times convolution layers, one by one.",
     discussion: """
-      best_ms is the best of five window means of 0.1 s after a warm-up, median_ms is over single calls. Forward includes the \
+      best_ms is the best of at least five window means of 0.1 s after a warm-up, median_ms is over single calls; windows \
+      follow until the median one is within --spread of the best, for two seconds at most. Forward includes the \
       bias and uses prepared weights; backward-data prepares them in each call; backward-weights includes the bias' gradient. \
       prepare_ms is the preparation alone. Percentages refer to the multiply-add peak of the same instruction set and number \
       of workers, measured first.
@@ -29,13 +30,14 @@ struct LayersCommand: ParsableCommand {
 
   @OptionGroup var saved: ChoicesOption
 
-  @OptionGroup var machine: MachineOptions
+  @OptionGroup(title: "Machine") var machine: MachineOptions
 
   @Flag(help: "Compare results with double precision: max_error = max|y - ref| / max|ref|.")
   var verify = false
 
-  @Option(help: "text, json or csv.")
-  var format: OutputFormat = .text
+  @OptionGroup var repetition: RepetitionOptions
+
+  @OptionGroup(title: "Output") var output: OutputOptions
 
   func validate() throws {
     guard pass == "all" || ConvolutionPass(rawValue: pass) != nil else {
@@ -50,28 +52,30 @@ struct LayersCommand: ParsableCommand {
     let workers = try machine.resolvedWorkers()
     let options = try machine.programOptions(
       numerics: precision.numerics, algorithm: algorithm, choices: saved.choices())
-    let peak = PeakMeasurement(
-      instructionSet: try machine.resolvedInstructionSet(), workers: workers)
-    if format == .text {
-      printLine(
-        "\(peak.instructionSet), \(workers) worker\(workers == 1 ? "" : "s"): "
+    let instructionSet = try machine.resolvedInstructionSet()
+    try output.write(machine, measures: true) { writer in
+      var progress = writer.progress("layers", of: problems.count * passes.count)
+      let peak = PeakMeasurement(instructionSet: instructionSet, workers: workers)
+      let figures = PeakFigure.figures(of: peak)
+      try writer.write(
+        figures.multiplyAdd,
+        text: "\(peak.instructionSet), \(workers) worker\(workers == 1 ? "" : "s"): "
           + "peak \(Format.fixed(peak.gflops, 1)) GFLOP/s")
-      printLine(LayerLine.header(verify: verify))
-    }
-    var csv = CSVPrinter()
-    for problem in problems {
-      for pass in passes {
-        if let reason = try refusal(pass, problem.geometry) {
-          printNote("\(problem.name), \(pass.rawValue): \(reason)")
-          continue
-        }
-        let benchmark = try LayerBenchmark(
-          problem, pass, try LayerOperands(problem.geometry, pass, seed: 1), workers: workers, options: options)
-        let result = try benchmark.measure(peak: peak, verifies: verify)
-        switch format {
-        case .json: try printJSON(result)
-        case .csv: try csv.print(result)
-        case .text: printLine(LayerLine.text(result))
+      try writer.write(figures.read)
+      try writer.text(LayerLine.header(verify: verify))
+      for problem in problems {
+        for pass in passes {
+          progress.begin("\(problem.name), \(pass.rawValue)")
+          if let reason = try refusal(pass, problem.geometry) {
+            writer.note("\(problem.name), \(pass.rawValue): \(reason)")
+            continue
+          }
+          let benchmark = try LayerBenchmark(
+            problem, pass, try LayerOperands(problem.geometry, pass, seed: 1), workers: workers, options: options)
+          let result = try benchmark.measure(
+            repetition.repetition(window: 0.1, limit: 2), peak: peak, verifies: verify)
+          try writer.write(result, text: LayerLine.text(result))
+          try Interruption.check()
         }
       }
     }

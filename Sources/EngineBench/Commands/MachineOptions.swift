@@ -41,13 +41,3 @@ struct MachineOptions: ParsableArguments {
       instructionSet: try resolvedInstructionSet(), numerics: numerics, algorithm: algorithm, choices: choices)
   }
 }
-
-/// How figures are printed.
-enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
-  /// Tables for people.
-  case text
-  /// One object a line.
-  case json
-  /// A header line, then one line for each object.
-  case csv
-}

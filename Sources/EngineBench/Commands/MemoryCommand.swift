@@ -29,13 +29,14 @@ struct MemoryCommand: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Whether training computes cheap values again instead of keeping them.")
   var recomputation = true
 
-  @OptionGroup var machine: MachineOptions
+  @OptionGroup(title: "Machine") var machine: MachineOptions
 
-  @Option(help: "text, json or csv.")
-  var format: OutputFormat = .text
+  @OptionGroup(title: "Output") var output: OutputOptions
 
   /// One line of the report.
-  struct Result: Encodable {
+  struct Result: Record {
+    static let recordName = "memory"
+
     let network: String
     let batch: Int
     let mode: String
@@ -72,31 +73,34 @@ struct MemoryCommand: ParsableCommand {
     var options = try machine.programOptions()
     options.recomputes = recomputation
     options.memoryLimit = limit.map { $0 << 20 }
-    let before = try PeakMemory.byteCount()
-    let benchmark = try NetworkBenchmark(
-      NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: 0, workers: machine.resolvedWorkers(),
-      options: options)
-    for _ in 0..<steps { try benchmark.run() }
-    let growth = try PeakMemory.byteCount() - before
-    let memory = benchmark.memoryUse
-    let expected = memory.byteCount + memory.inputByteCount
-    let result = Result(
-      network: network, batch: batch, mode: mode.rawValue, workers: benchmark.workers, plannedBytes: memory.byteCount,
-      expectedGrowthBytes: expected, peakGrowthBytes: growth)
-    switch format {
-    case .json: try printJSON(result)
-    case .csv:
-      var csv = CSVPrinter()
-      try csv.print(result)
-    case .text:
-      printLine("\(network), batch \(batch), \(mode.rawValue), \(result.workers) workers")
-      printLine(MemoryReport.text(memory))
-      printLine("")
-      printLine("growth expected   \(TopologyReport.size(expected)), planned and inputs")
-      printLine("growth measured   \(TopologyReport.size(growth)) after \(steps) steps")
-      let pages = benchmark.largePages
-      let large = pages.largeByteCount.map { TopologyReport.size($0) } ?? "unknown"
-      printLine("large pages       \(large) of \(TopologyReport.size(pages.byteCount))")
+    let network = try NetworkCatalogue.network(named: network)
+    try output.write(machine, measures: false) { writer in
+      let before = try PeakMemory.byteCount()
+      let benchmark = try NetworkBenchmark(
+        network, batch: batch, mode: mode, seed: 0, workers: machine.resolvedWorkers(), options: options)
+      for _ in 0..<steps {
+        try benchmark.run()
+        try Interruption.check()
+      }
+      let growth = try PeakMemory.byteCount() - before
+      let memory = benchmark.memoryUse
+      let result = Result(
+        network: network.name, batch: batch, mode: mode.rawValue, workers: benchmark.workers,
+        plannedBytes: memory.byteCount, expectedGrowthBytes: memory.byteCount + memory.inputByteCount,
+        peakGrowthBytes: growth)
+      try writer.write(result, text: text(result, memory, benchmark.largePages))
     }
+  }
+
+  private func text(_ result: Result, _ memory: MemoryUse, _ pages: LargePages) -> String {
+    let large = pages.largeByteCount.map { TopologyReport.size($0) } ?? "unknown"
+    return """
+      \(result.network), batch \(batch), \(mode.rawValue), \(result.workers) workers
+      \(MemoryReport.text(memory))
+
+      growth expected   \(TopologyReport.size(result.expectedGrowthBytes)), planned and inputs
+      growth measured   \(TopologyReport.size(result.peakGrowthBytes)) after \(steps) steps
+      large pages       \(large) of \(TopologyReport.size(pages.byteCount))
+      """
   }
 }

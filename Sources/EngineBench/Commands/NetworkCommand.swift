@@ -8,7 +8,7 @@ struct NetworkCommand: ParsableCommand {
     commandName: "network", abstract: "Times a whole network: inference or training steps.",
     discussion: """
       Networks: \(NetworkCatalogue.all.map { "\($0.name) (\($0.summary))" }.joined(separator: ", ")).
-      best_ms is the best of five window means, median_ms and the other percentiles are over single calls, all in one \
+      best_ms is the best of at least five window means, median_ms and the other percentiles are over single calls, all in one \
       scope whose workers stay awake. With several streams as many threads run the program at once, each the next run as \
       soon as it has the one before, without a scope; images_per_second are those of all. A training step is the forward pass in training mode, the mean softmax cross-entropy on one fixed batch, \
       the backward pass and SGD with learning rate 0.0001 and momentum 0.9. The checksum is of the outputs, or of all \
@@ -24,7 +24,7 @@ struct NetworkCommand: ParsableCommand {
   @Option(help: "inference or training.")
   var mode: NetworkMode = .inference
 
-  @OptionGroup var machine: MachineOptions
+  @OptionGroup(title: "Machine") var machine: MachineOptions
 
   @OptionGroup var precision: NumericsOption
 
@@ -35,10 +35,9 @@ struct NetworkCommand: ParsableCommand {
   @Option(help: "Client threads that run the program at once; training takes one.")
   var streams = 1
 
-  @Option(help: "Seed of weights, images and labels.")
-  var seed: UInt64 = 0
+  @OptionGroup var random: SeedOption
 
-  @Option(help: "Seconds to measure, cut into five windows.")
+  @Option(help: "Seconds to measure at least, cut into five windows; at most twice as long.")
   var duration = 1.5
 
   @Flag(inversion: .prefixedNo, help: "Whether kernels take in what follows them (sums, activations, normalizations).")
@@ -50,8 +49,9 @@ struct NetworkCommand: ParsableCommand {
   @Flag(help: "Also time each kernel, over five further runs; in json each node.")
   var profile = false
 
-  @Option(help: "text, json or csv.")
-  var format: OutputFormat = .text
+  @OptionGroup var repetition: RepetitionOptions
+
+  @OptionGroup(title: "Output") var output: OutputOptions
 
   func validate() throws {
     guard (1...1 << 20).contains(batch) else {
@@ -78,38 +78,38 @@ struct NetworkCommand: ParsableCommand {
     options.recomputes = recomputation
     let (network, parameters) =
       try isModel ? Network.imported(self.network) : (NetworkCatalogue.network(named: network), [:])
-    let benchmark = try NetworkBenchmark(
-      network, batch: batch, mode: mode, seed: seed, workers: machine.resolvedWorkers(), options: options,
-      weights: published.file(), except: published.except, parameters: parameters)
-    let result = try benchmark.measure(window: duration / 5, streams: streams)
-    let profile = self.profile ? try NodeTimes(benchmark, runs: 5) : nil
-    switch format {
-    case .json:
-      try printJSON(result)
-      for entry in profile?.entries ?? [] { try printJSON(entry) }
-    case .csv:
-      var csv = CSVPrinter()
-      try csv.print(result)
-      // Of other columns, under a header of their own.
-      var nodes = CSVPrinter()
-      for entry in profile?.entries ?? [] { try nodes.print(entry) }
-    case .text:
-      let clients = streams > 1 ? ", \(streams) streams" : ""
-      printLine("\(network.name), batch \(batch), \(mode.rawValue), \(result.workers) workers\(clients)")
-      func printTime(_ name: String, _ ms: Double) {
-        printLine("\(Format.left(name, 18))\(Format.milliseconds(ms * 1e-3)) ms")
-      }
-      printTime("best", result.bestMs)
-      printTime("median", result.medianMs)
-      printTime("90 %", result.p90Ms)
-      printTime("99 %", result.p99Ms)
-      printTime("99.9 %", result.p999Ms)
-      printTime("longest", result.maximumMs)
-      printLine("images a second   \(Format.grouped(result.imagesPerSecond))")
-      printLine("planned memory    \(TopologyReport.size(result.plannedBytes))")
-      printLine("checksum          \(result.checksum)")
-      if let profile { printLine(profile.text) }
+    let weights = try published.file()
+    try output.write(machine, measures: true) { writer in
+      let benchmark = try NetworkBenchmark(
+        network, batch: batch, mode: mode, seed: random.seed, workers: machine.resolvedWorkers(), options: options,
+        weights: weights, except: published.except, parameters: parameters)
+      let result = try benchmark.measure(
+        repetition.repetition(window: duration / 5, limit: 2 * duration), streams: streams)
+      try writer.write(result, text: text(result))
+      guard profile else { return }
+      try Interruption.check()
+      let times = try NodeTimes(benchmark, runs: 5)
+      for entry in times.entries { try writer.write(entry) }
+      try writer.text(times.text)
     }
+  }
+
+  private func text(_ result: NetworkResult) -> String {
+    func time(_ ms: Double) -> String { "\(Format.milliseconds(ms * 1e-3)) ms" }
+    let clients = streams > 1 ? ", \(streams) streams" : ""
+    return """
+      \(result.network), batch \(batch), \(mode.rawValue), \(result.workers) workers\(clients)
+      best              \(time(result.bestMs))
+      median            \(time(result.medianMs))
+      90 %              \(time(result.p90Ms))
+      99 %              \(time(result.p99Ms))
+      99.9 %            \(time(result.p999Ms))
+      longest           \(time(result.maximumMs))
+      spread            \(Format.fixed(100 * result.spread, 1)) % in \(result.windows) windows
+      images a second   \(Format.grouped(result.imagesPerSecond))
+      planned memory    \(TopologyReport.size(result.plannedBytes))
+      checksum          \(result.checksum)
+      """
   }
 }
 

@@ -6,7 +6,7 @@ struct OperationsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "operations", abstract: "Times the operators that memory holds up, and compares them with its speed.",
     discussion: """
-      best_ms is the best of five window means, median_ms is over single runs, both from the moment on when all workers are \
+      best_ms is the best of at least five window means, median_ms is over single runs, both from the moment on when all workers are \
       there. MB is what must move: each tensor once, one that is needed before and after a sum over all of it twice (batch \
       normalization); a write counts once, though a store reads its line first unless it goes past the caches. Percentages refer \
       to the fastest loop with the nearest share of writes (read, triad, copy or fill, see `peak`) on operands at the same level \
@@ -19,13 +19,14 @@ struct OperationsCommand: ParsableCommand {
   @Option(help: "cache: 256 KiB a worker; memory: four times the last cache, 192 MiB at least; or all.")
   var size: OperandSize = .all
 
-  @Option(help: "Seconds to measure each operator, cut into five windows.")
+  @Option(help: "Seconds to measure each operator at least, cut into five windows; at most four times as long.")
   var duration = 0.25
 
-  @OptionGroup var machine: MachineOptions
+  @OptionGroup(title: "Machine") var machine: MachineOptions
 
-  @Option(help: "text, json or csv.")
-  var format: OutputFormat = .text
+  @OptionGroup var repetition: RepetitionOptions
+
+  @OptionGroup(title: "Output") var output: OutputOptions
 
   func validate() throws {
     guard duration > 0, duration <= 86_400 else {
@@ -43,18 +44,18 @@ struct OperationsCommand: ParsableCommand {
     let workers = try machine.resolvedWorkers()
     let options = try machine.programOptions()
     let problems = try problems(workers: workers)
-    guard var bandwidths = Bandwidths(instructionSet: try machine.resolvedInstructionSet(), workers: workers)
-    else { return }
+    let instructionSet = try machine.resolvedInstructionSet()
     let memory = try OperandMemory(for: problems)
-    var csv = CSVPrinter()
-    if format == .text { printLine(OperationLine.header) }
-    for problem in problems {
-      let result = try OperationBenchmark(problem, memory, workers: workers, options: options)
-        .measure(window: duration / 5, &bandwidths)
-      switch format {
-      case .json: try printJSON(result)
-      case .csv: try csv.print(result)
-      case .text: printLine(OperationLine.text(result))
+    try output.write(machine, measures: true) { writer in
+      guard var bandwidths = Bandwidths(instructionSet: instructionSet, workers: workers) else { return }
+      var progress = writer.progress("operators", of: problems.count)
+      try writer.text(OperationLine.header)
+      for problem in problems {
+        progress.begin("\(problem.name), \(problem.pass)")
+        let result = try OperationBenchmark(problem, memory, workers: workers, options: options)
+          .measure(repetition.repetition(window: duration / 5, limit: 4 * duration), &bandwidths)
+        try writer.write(result, text: OperationLine.text(result))
+        try Interruption.check()
       }
     }
   }

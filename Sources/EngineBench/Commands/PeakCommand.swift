@@ -12,23 +12,19 @@ struct PeakCommand: ParsableCommand {
       empty_run: a run of a program with nothing to compute. empty_node: a node of such a run, with a task for each worker.
       """)
 
-  @OptionGroup var machine: MachineOptions
+  @OptionGroup(title: "Machine") var machine: MachineOptions
 
-  @Option(help: "text, json or csv.")
-  var format: OutputFormat = .text
+  @OptionGroup(title: "Output") var output: OutputOptions
 
   func run() throws {
     let instructionSet = try machine.resolvedInstructionSet()
     let workers = try machine.resolvedWorkers()
     let sets = machine.isa == nil ? KernelCatalogue.supported : [instructionSet]
-    let figures = try PeakFigure.measured(
-      sets, bandwidthOf: instructionSet, teams: workers == 1 ? [1] : [1, workers])
-    switch format {
-    case .json: for figure in figures { try printJSON(figure) }
-    case .csv:
-      var csv = CSVPrinter()
-      for figure in figures { try csv.print(figure) }
-    case .text: printLine(PeakFigure.text(figures))
+    try output.write(machine, measures: true) { writer in
+      let figures = try PeakFigure.measured(
+        sets, bandwidthOf: instructionSet, teams: workers == 1 ? [1] : [1, workers])
+      for figure in figures { try writer.write(figure) }
+      try writer.text(PeakFigure.text(figures))
     }
   }
 }

@@ -10,21 +10,40 @@ struct RunCommand: ParsableCommand {
     commandName: "run",
     abstract: "The main job: topology, peaks, training on the built-in digits, time of each layer.")
 
-  @OptionGroup var machine: MachineOptions
-
   @OptionGroup var saved: ChoicesOption
+
+  @OptionGroup(title: "Machine") var machine: MachineOptions
+
+  @OptionGroup(title: "Output") var output: OutputOptions
 
   func run() throws {
     let workers = try machine.resolvedWorkers()
     let instructionSet = try machine.resolvedInstructionSet()
     let options = try machine.programOptions(choices: saved.choices())
-    printLine(
-      TopologyReport.text(.current, workers: workers, instructionSet: instructionSet))
-    let peak = PeakMeasurement(instructionSet: instructionSet, workers: workers)
-    printLine("multiply-add     \(Format.fixed(peak.gflops, 1)) GFLOP/s")
-    printLine("memory read      \(Format.fixed(peak.readGigabytesPerSecond, 1)) GB/s")
+    try output.write(machine, measures: true) { writer in
+      try writer.text(TopologyReport.text(.current, workers: workers, instructionSet: instructionSet))
+      let peak = PeakMeasurement(instructionSet: instructionSet, workers: workers)
+      let figures = PeakFigure.figures(of: peak)
+      try writer.write(figures.multiplyAdd, text: "multiply-add     \(Format.fixed(peak.gflops, 1)) GFLOP/s")
+      try writer.write(figures.read, text: "memory read      \(Format.fixed(peak.readGigabytesPerSecond, 1)) GB/s")
 
-    let network = try NetworkCatalogue.network(named: Datasets.digits.defaultNetwork)
+      let network = try NetworkCatalogue.network(named: Datasets.digits.defaultNetwork)
+      try train(network, workers: workers, options: options, writer)
+
+      let batch = 256
+      let table = try LayerTable.measured(
+        network, batch: batch, steps: 30, workers: workers, options: options)
+      try writer.text("\ntraining steps of \(batch) images, mean of 30; operations are the direct algorithm's")
+      try writer.text("(more than Winograd needs, or than there are without padding: hence above 100 %)")
+      for record in table.records(peak: peak.gflops) { try writer.write(record) }
+      try writer.text(table.text(peak: peak.gflops))
+      try writer.text(Self.next)
+    }
+  }
+
+  private func train(_ network: Network, workers: Int, options: Program.Options, _ writer: ResultWriter)
+    throws(TesseraError)
+  {
     let train = try Datasets.digits(.train)
     var settings = TrainingSettings()
     settings.epochs = 12
@@ -34,14 +53,17 @@ struct RunCommand: ParsableCommand {
     settings.workers = workers
     settings.options = options
     let loop = try TrainingLoop(network.model, store: ParameterStore(), train: train, settings: settings)
-    printLine("\ntraining \(network.name) on \(train.count) real 8x8 digits")
-    try TrainingReport.train(loop, epochs: settings.epochs, test: Datasets.digits(.test))
-
-    let batch = 256
-    let table = try LayerTable.measured(
-      network, batch: batch, steps: 30, workers: workers, options: options)
-    printLine("\ntraining steps of \(batch) images, mean of 30; operations are the direct algorithm's")
-    printLine("(more than Winograd needs, or than there are without padding: hence above 100 %)")
-    printLine(table.text(peak: peak.gflops))
+    try writer.text("\ntraining \(network.name) on \(train.count) real 8x8 digits")
+    try TrainingReport.train(loop, epochs: settings.epochs, test: Datasets.digits(.test), writer)
   }
+
+  /// Where to look next.
+  private static let next = """
+
+    Where to look next:
+      engine-bench peak                        all peaks: sets, caches, memory
+      engine-bench layers --pass all           convolutions in % of this peak
+      engine-bench network resnet50 --profile  a network, its latency, each kernel
+      engine-bench help                        all commands, and their options
+    """
 }

@@ -36,15 +36,11 @@ struct TopologyCommand: ParsableCommand {
   @Flag(help: "Measure the network here too, beside what is predicted.")
   var measure = false
 
-  @Option(help: "text or json, of the plan only.")
-  var format: OutputFormat = .text
+  @OptionGroup(title: "Machine") var machine: MachineOptions
 
-  @OptionGroup var machine: MachineOptions
+  @OptionGroup(title: "Output") var output: OutputOptions
 
   func validate() throws {
-    guard format != .csv, format == .text || plan != nil else {
-      throw ValidationError("--format: expected text, or json of a plan, found \(format.rawValue)")
-    }
     if measure, plan == nil || synthetic != nil || xml != nil {
       throw ValidationError("--measure: expected --plan and this machine, found another")
     }
@@ -73,11 +69,14 @@ struct TopologyCommand: ParsableCommand {
         try EnvironmentSettings.workerCount()
       } else { shown.defaultWorkerCount }
     let instructionSet = try machine.resolvedInstructionSet()
-    let report = try planReport(shown, workers: workers, instructionSet)
-    if format == .json, let report { return try printJSON(report) }
-    printLine(TopologyReport.text(shown, workers: workers, instructionSet: instructionSet))
-    printLine("\n" + TopologyReport.drawing(shown, workers: workers, batch: report?.batch))
-    if let report { printLine("\n" + report.text) }
+    try output.write(machine, measures: measure) { writer in
+      let report = try planReport(shown, workers: workers, instructionSet)
+      try writer.write(
+        TopologyRecord(shown, workers: workers),
+        text: TopologyReport.text(shown, workers: workers, instructionSet: instructionSet) + "\n\n"
+          + TopologyReport.drawing(shown, workers: workers, batch: report?.batch))
+      if let report { try writer.write(report, text: "\n" + report.text) }
+    }
   }
 
   private func planReport(_ shown: Machine, workers: Int, _ instructionSet: InstructionSet) throws -> PlanReport? {
@@ -99,6 +98,43 @@ struct TopologyCommand: ParsableCommand {
     if let synthetic { return try Machine(synthetic: synthetic, usesHardwareThreads: smt) }
     if let xml { return try Machine(xmlFile: xml, usesHardwareThreads: smt) }
     return smt ? Machine.detected(usesHardwareThreads: true) : .current
+  }
+}
+
+/// The cores of a machine, and what they share.
+struct TopologyRecord: Record {
+  static let recordName = "topology"
+
+  struct Core: Encodable {
+    let core: Int, processor: Int, threads: Int, package: Int
+    let numaNode: Int, level3: Int, level2: Int
+
+    enum CodingKeys: String, CodingKey {
+      case core, processor, threads, package
+      case numaNode = "numa_node"
+      case level3 = "l3"
+      case level2 = "l2"
+    }
+  }
+
+  /// Whether it is the machine that this ran on.
+  let isThisSystem: Bool
+  let workers: Int
+  let cores: [Core]
+
+  enum CodingKeys: String, CodingKey {
+    case workers, cores
+    case isThisSystem = "is_this_system"
+  }
+
+  init(_ machine: Machine, workers: Int) {
+    isThisSystem = machine.isThisSystem
+    self.workers = workers
+    cores = machine.cores.map {
+      Core(
+        core: $0.index, processor: $0.processor, threads: $0.processorCount, package: $0.package, numaNode: $0.numaNode,
+        level3: $0.level3, level2: $0.level2)
+    }
   }
 }
 

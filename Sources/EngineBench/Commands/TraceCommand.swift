@@ -23,7 +23,11 @@ struct TraceCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The file to write.", valueName: "file"))
   var out: String
 
-  @OptionGroup var machine: MachineOptions
+  @OptionGroup var random: SeedOption
+
+  @OptionGroup(title: "Machine") var machine: MachineOptions
+
+  @OptionGroup(title: "Output") var output: FormatOptions
 
   func validate() throws {
     guard (1...1 << 20).contains(batch) else {
@@ -37,22 +41,49 @@ struct TraceCommand: ParsableCommand {
   }
 
   func run() throws {
-    let benchmark = try NetworkBenchmark(
-      NetworkCatalogue.network(named: network), batch: batch, mode: mode, seed: 0, workers: machine.resolvedWorkers(),
-      options: machine.programOptions())
-    let trace = try benchmark.trace()
-    try trace.write(to: out)
-    let end = trace.tasks.reduce(0) { max($0, $1.start + $1.seconds) }
-    printLine(
-      "\(network), batch \(batch), \(mode.rawValue): \(Format.milliseconds(end)) ms, \(trace.tasks.count) tasks")
-    var table = TextTable(header: ["worker", "tasks", "busy ms", "%"])
-    for worker in 0..<trace.workers {
-      let own = trace.tasks.filter { $0.worker == worker }
-      let busy = own.reduce(0) { $0 + $1.seconds }
-      table.add([
-        "\(worker)", "\(own.count)", Format.milliseconds(busy), Format.fixed(end > 0 ? 100 * busy / end : 0, 1),
-      ])
+    try OutputFile.checkWritable(out)
+    let network = try NetworkCatalogue.network(named: network)
+    let options = try machine.programOptions()
+    try output.write(machine, measures: true) { writer in
+      let benchmark = try NetworkBenchmark(
+        network, batch: batch, mode: mode, seed: random.seed, workers: machine.resolvedWorkers(), options: options)
+      let trace = try benchmark.trace()
+      try trace.write(to: out)
+      let end = trace.tasks.reduce(0) { max($0, $1.start + $1.seconds) }
+      try writer.text(
+        "\(network.name), batch \(batch), \(mode.rawValue): \(Format.milliseconds(end)) ms, \(trace.tasks.count) tasks")
+      var table = TextTable(header: ["worker", "tasks", "busy ms", "%"])
+      for worker in 0..<trace.workers {
+        let own = trace.tasks.filter { $0.worker == worker }
+        let result = TracedWorker(
+          network: network.name, batch: batch, mode: mode.rawValue, worker: worker, tasks: own.count,
+          busyMs: own.reduce(0) { $0 + $1.seconds } * 1e3, runMs: end * 1e3)
+        try writer.write(result)
+        table.add([
+          "\(worker)", "\(own.count)", Format.milliseconds(result.busyMs * 1e-3),
+          Format.fixed(end > 0 ? 100 * result.busyMs / result.runMs : 0, 1),
+        ])
+      }
+      try writer.text(table.text)
     }
-    printLine(table.text)
+  }
+}
+
+/// How much of a run a worker computed.
+private struct TracedWorker: Record {
+  static let recordName = "traced_worker"
+
+  let network: String
+  let batch: Int
+  let mode: String
+  let worker: Int
+  let tasks: Int
+  let busyMs: Double
+  let runMs: Double
+
+  enum CodingKeys: String, CodingKey {
+    case network, batch, mode, worker, tasks
+    case busyMs = "busy_ms"
+    case runMs = "run_ms"
   }
 }

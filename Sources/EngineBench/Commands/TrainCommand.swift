@@ -50,8 +50,7 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "Images in memory at once: gradients of such parts of a batch are summed (default: the batch).")
   var microBatch: Int?
 
-  @Option(help: "Seed of weights, order, dropout and augmentation.")
-  var seed: UInt64 = 0
+  @OptionGroup var random: SeedOption
 
   @OptionGroup(title: "Learning") var learning: OptimizerOptions
 
@@ -65,7 +64,9 @@ struct TrainCommand: ParsableCommand {
 
   @OptionGroup(title: "Files") var files: CheckpointOptions
 
-  @OptionGroup var machine: MachineOptions
+  @OptionGroup(title: "Machine") var machine: MachineOptions
+
+  @OptionGroup(title: "Output") var output: OutputOptions
 
   @OptionGroup var precision: NumericsOption
 
@@ -107,7 +108,7 @@ struct TrainCommand: ParsableCommand {
 
     var settings = TrainingSettings()
     (settings.epochs, settings.batchSize, settings.microBatchSize) = (epochs, batch, microBatch)
-    (settings.seed, settings.maximumSteps, settings.patience) = (seed, steps, patience)
+    (settings.seed, settings.maximumSteps, settings.patience) = (random.seed, steps, patience)
     (settings.optimizer, settings.schedule) = learning.settings(
       stepsPerEpoch: settings.stepsPerEpoch(train), epochs: epochs)
     settings.labelSmoothing = learning.labelSmoothing
@@ -117,13 +118,15 @@ struct TrainCommand: ParsableCommand {
     settings.workers = try machine.resolvedWorkers()
     settings.options = try machine.programOptions(numerics: precision.numerics, choices: saved.choices())
 
-    let store = ParameterStore(seed: seed)
+    let store = ParameterStore(seed: random.seed)
     let loop = try TrainingLoop(network.model, store: store, train: train, validation: judged, settings: settings)
     if let weights = try published.file() { try store.load(weights, for: network.model, except: published.except) }
-    printLine(
-      "\(network.name) on \(dataset.rawValue): \(train.count) images to learn from, \(test.count) to test")
-    try files.resume(loop, from: folder)
-    try TrainingReport.train(loop, epochs: epochs, test: test)
-    if let path = files.save { try SafetensorsFile.write(store.published(network.model), to: path) }
+    try output.write(machine, measures: true) { writer in
+      try writer.text(
+        "\(network.name) on \(dataset.rawValue): \(train.count) images to learn from, \(test.count) to test")
+      try files.resume(loop, from: folder, writer)
+      try TrainingReport.train(loop, epochs: epochs, test: test, writer)
+      if let path = files.save { try SafetensorsFile.write(store.published(network.model), to: path) }
+    }
   }
 }

@@ -166,11 +166,11 @@ struct CheckpointOptions: ParsableArguments {
   }
 
   /// Puts the loop where a checkpoint left it.
-  func resume(_ loop: TrainingLoop, from folder: CheckpointFolder?) throws(TesseraError) {
+  func resume(_ loop: TrainingLoop, from folder: CheckpointFolder?, _ writer: ResultWriter) throws(TesseraError) {
     if let resumeFrom { return try loop.resume(from: TrainingCheckpoint(path: resumeFrom)) }
     guard resume, let newest = try folder?.newest() else { return }
-    for error in newest.damaged { printNote("passed over: \(error)") }
+    for error in newest.damaged { writer.note("passed over: \(error)") }
     try loop.resume(from: newest.checkpoint)
-    printLine("resumed at epoch \(loop.progress.epoch + 1), step \(loop.progress.step)")
+    try writer.text("resumed at epoch \(loop.progress.epoch + 1), step \(loop.progress.step)")
   }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Tessera
 import TesseraKernels
 import TesseraNetworks
@@ -34,14 +33,13 @@ struct TuneCommand: ParsableCommand {
   @Option(help: "Seconds to measure each convolution at most.")
   var duration = 2.0
 
-  @OptionGroup var machine: MachineOptions
+  @OptionGroup(title: "Machine") var machine: MachineOptions
 
   @OptionGroup var precision: NumericsOption
 
   @OptionGroup var saved: ChoicesOption
 
-  @Option(help: "text, json or csv.")
-  var format: OutputFormat = .text
+  @OptionGroup(title: "Output") var output: FormatOptions
 
   func validate() throws {
     if let network {
@@ -72,21 +70,23 @@ struct TuneCommand: ParsableCommand {
     let workers = try machine.resolvedWorkers()
     let options = try machine.programOptions(numerics: precision.numerics, choices: saved.choices())
     let problems = try problems(workers: workers, options)
-    try checkDirectory()
+    try OutputFile.checkWritable(out)
     var choices = options.choices ?? KernelChoices()
-    var csv = CSVPrinter()
-    if format == .text { printLine(TuningLine.header) }
-    for problem in problems {
-      let tuned = try TunedConvolution(problem.layer, problem.pass, limit: duration, workers: workers, options: options)
-      choices[tuned.convolution] = tuned.choice
-      switch format {
-      case .json: for result in tuned.results { try printJSON(result) }
-      case .csv: for result in tuned.results { try csv.print(result) }
-      case .text: printLine(TuningLine.text(tuned))
+    try output.write(machine, measures: true) { writer in
+      var progress = writer.progress("convolutions", of: problems.count)
+      try writer.text(TuningLine.header)
+      for problem in problems {
+        progress.begin("\(problem.layer.name), \(problem.pass.rawValue)")
+        let tuned = try TunedConvolution(
+          problem.layer, problem.pass, limit: duration, workers: workers, options: options)
+        choices[tuned.convolution] = tuned.choice
+        for result in tuned.results { try writer.write(result) }
+        try writer.text(TuningLine.text(tuned))
+        try Interruption.check()
       }
+      try choices.write(to: out)
+      try writer.text("\(problems.count) measured, \(choices.count) written to \(out)")
     }
-    try choices.write(to: out)
-    if format == .text { printLine("\(problems.count) measured, \(choices.count) written to \(out)") }
   }
 
   /// What to measure, each convolution once.
@@ -108,14 +108,6 @@ struct TuneCommand: ParsableCommand {
     struct Key: Hashable { let geometry: ConvolutionGeometry, pass: ConvolutionPass }
     var seen: Set<Key> = []
     return all.filter { seen.insert(Key(geometry: $0.layer.geometry, pass: $0.pass)).inserted }
-  }
-
-  /// An hour of measurements shouldn't end with a file that can't be written.
-  private func checkDirectory() throws(TesseraError) {
-    let directory = URL(fileURLWithPath: out).deletingLastPathComponent().path
-    guard FileManager.default.isWritableFile(atPath: directory) else {
-      throw TesseraError(.invalidFile, at: out, expected: "a place that can be written to", found: "none")
-    }
   }
 }
 

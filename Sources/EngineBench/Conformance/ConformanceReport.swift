@@ -11,6 +11,12 @@ struct ConformanceReport {
     results.count { $0.status == status }
   }
 
+  /// One test, and below it what was wrong.
+  static func line(_ result: ConformanceResult) -> String {
+    "\(Format.left(result.status.rawValue, 11)) \(result.test)"
+      + (result.status == .passed ? "" : "\n            \(result.reason)")
+  }
+
   var summary: String { "\(count(.passed, results)) passed, \(failed) failed, \(unsupported) unsupported" }
 
   /// A row for each set of operators, in Markdown, with what didn't pass.

@@ -8,7 +8,9 @@ enum ConformanceStatus: String, Encodable {
 }
 
 /// One line of the report.
-struct ConformanceResult: Encodable {
+struct ConformanceResult: Record {
+  static let recordName = "conformance"
+
   let test: String
   /// The operators of the model, each once.
   let operators: [String]
@@ -20,6 +22,8 @@ struct ConformanceResult: Encodable {
 /// A folder in the format of the ONNX backend tests: a model, and folders of inputs with what it makes of them.
 struct ConformanceTest {
   let folder: URL
+
+  var name: String { folder.lastPathComponent }
 
   /// The tests that a folder is or holds, by name.
   static func tests(in path: String) throws(TesseraError) -> [ConformanceTest] {
@@ -64,7 +68,7 @@ struct ConformanceTest {
 
   private func result(_ operators: [String], _ status: ConformanceStatus, _ reason: String) -> ConformanceResult {
     ConformanceResult(
-      test: folder.lastPathComponent, operators: operators, status: status,
+      test: name, operators: operators, status: status,
       // Paths say nothing that the test's name doesn't.
       reason: reason.replacing(folder.path + "/", with: ""))
   }

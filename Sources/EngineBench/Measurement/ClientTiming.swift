@@ -5,30 +5,36 @@ import Tessera
 import TesseraRuntime
 
 /// How long a call takes that several clients make at once, each from a thread of its own and the next as soon as it has
-/// the one before: five windows after a warm-up.
+/// the one before: in several windows after a warm-up.
 struct ClientTiming {
-  /// The best of five window means, of all clients together.
-  private(set) var bestSeconds = Double.infinity
+  /// Means of all clients together.
+  let windows: Windows
   /// In the window in which most calls were made.
-  private(set) var callsPerSecond = 0.0
+  let callsPerSecond: Double
   /// Of single calls, in nanoseconds with three digits, up to an hour.
-  private(set) var latencies = Self.noLatencies
+  let latencies: Histogram<UInt64>
 
   private static var noLatencies: Histogram<UInt64> { Histogram(highestTrackableValue: 3_600_000_000_000) }
 
   /// - Parameters:
-  ///   - window: seconds of each of the five windows.
+  ///   - repetition: how many windows there are, and how long.
   ///   - call: gets the client's number.
-  init(clients: Int, window: Double, _ call: @escaping @Sendable (Int) throws -> Void) throws {
+  init(clients: Int, _ repetition: Repetition, _ call: @escaping @Sendable (Int) throws -> Void) throws {
     for client in 0..<clients { for _ in 0..<2 { try call(client) } }
-    for _ in 0..<5 {
-      let calls = try Self.together(clients) { client in try Calls(window: window) { try call(client) } }
-      let count = calls.reduce(0) { $0 + $1.latencies.totalCount }
-      bestSeconds = min(bestSeconds, calls.reduce(0) { $0 + $1.seconds } / Double(count))
-      callsPerSecond = max(callsPerSecond, calls.reduce(0) { $0 + $1.completed } / window)
+    var (callsPerSecond, latencies) = (0.0, Self.noLatencies)
+    windows = try repetition.measure {
+      let calls = try Self.together(clients) { client in
+        try Calls(window: repetition.window) { try call(client) }
+      }
+      callsPerSecond = max(callsPerSecond, calls.reduce(0) { $0 + $1.perSecond })
       for calls in calls { latencies.add(calls.latencies) }
+      return calls.reduce(0) { $0 + $1.seconds } / Double(calls.reduce(0) { $0 + $1.latencies.totalCount })
     }
+    (self.callsPerSecond, self.latencies) = (callsPerSecond, latencies)
   }
+
+  /// The best window mean.
+  var bestSeconds: Double { windows.best }
 
   /// Seconds that so many of a hundred calls took at most.
   func seconds(percentile: Double) -> Double { Double(latencies.valueAtPercentile(percentile)) * 1e-9 }
@@ -38,10 +44,11 @@ struct ClientTiming {
     var latencies = ClientTiming.noLatencies
     var seconds = 0.0
     /// The last call counts as far as it was within the window.
-    var completed = 0.0
+    let perSecond: Double
 
     init(window: Double, _ call: () throws -> Void) throws {
-      var start = DispatchTime.now().uptimeNanoseconds
+      let begin = DispatchTime.now().uptimeNanoseconds
+      var (start, completed) = (begin, 0.0)
       let deadline = start + UInt64(window * 1e9)
       repeat {
         try call()
@@ -50,7 +57,9 @@ struct ClientTiming {
         seconds += Double(end - start) * 1e-9
         completed += end <= deadline ? 1 : Double(deadline - start) / Double(end - start)
         start = end
-      } while start < deadline
+      } while start < deadline && !Interruption.isRequested
+      // A window may have been cut off.
+      perSecond = completed / (Double(min(start, deadline) - begin) * 1e-9)
     }
   }
 

@@ -3,7 +3,9 @@ import Tessera
 import TesseraKernels
 
 /// One line of the report.
-struct LayerResult: Encodable {
+struct LayerResult: Record {
+  static let recordName = "layer"
+
   let name: String
   let pass: String
   let algorithm: String
@@ -11,13 +13,17 @@ struct LayerResult: Encodable {
   let workers: Int
   let bestMs: Double
   let medianMs: Double
+  let spread: Double
+  let windows: Int
+  let endedBy: Windows.End
   let gflops: Double
   let percentOfPeak: Double
   let prepareMs: Double
-  let maxError: Double?
+  @Nullable private(set) var maxError: Double?
 
   enum CodingKeys: String, CodingKey {
-    case name, pass, algorithm, isa, workers, gflops
+    case name, pass, algorithm, isa, workers, gflops, spread, windows
+    case endedBy = "ended_by"
     case bestMs = "best_ms"
     case medianMs = "median_ms"
     case percentOfPeak = "percent_of_peak"
@@ -115,13 +121,14 @@ final class LayerBenchmark: Sendable {
 
   func run() throws(TesseraError) { try session.run(bind) }
 
-  func measure(peak: PeakMeasurement, verifies: Bool) throws -> LayerResult {
-    let timing = try Timing(window: 0.1) { try run() }
+  func measure(_ repetition: Repetition, peak: PeakMeasurement, verifies: Bool) throws -> LayerResult {
+    let timing = try Timing(repetition) { try run() }
     let gflops = problem.geometry.flops / timing.bestSeconds * 1e-9
     return LayerResult(
       name: problem.name, pass: pass.rawValue, algorithm: algorithm,
       isa: session.program.instructionSet.name, workers: session.workers,
-      bestMs: timing.bestSeconds * 1e3, medianMs: timing.medianSeconds * 1e3, gflops: gflops,
+      bestMs: timing.bestSeconds * 1e3, medianMs: timing.medianSeconds * 1e3,
+      spread: timing.windows.spread, windows: timing.windows.means.count, endedBy: timing.windows.end, gflops: gflops,
       percentOfPeak: 100 * gflops / peak.gflops, prepareMs: try prepareSeconds() * 1e3,
       maxError: verifies ? LayerVerification.maximumError(self) : nil)
   }

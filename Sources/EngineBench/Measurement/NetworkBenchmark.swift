@@ -9,7 +9,9 @@ enum NetworkMode: String, CaseIterable, ExpressibleByArgument {
 }
 
 /// One line of the report.
-struct NetworkResult: Encodable {
+struct NetworkResult: Record {
+  static let recordName = "network"
+
   let network: String
   let batch: Int
   let mode: String
@@ -22,12 +24,16 @@ struct NetworkResult: Encodable {
   let p99Ms: Double
   let p999Ms: Double
   let maximumMs: Double
+  let spread: Double
+  let windows: Int
+  let endedBy: Windows.End
   let imagesPerSecond: Double
   let checksum: String
   let plannedBytes: Int
 
   enum CodingKeys: String, CodingKey {
-    case network, batch, mode, isa, workers, streams, checksum
+    case network, batch, mode, isa, workers, streams, checksum, spread, windows
+    case endedBy = "ended_by"
     case bestMs = "best_ms"
     case medianMs = "median_ms"
     case p90Ms = "p90_ms"
@@ -87,21 +93,21 @@ final class NetworkBenchmark: Sendable {
   }
 
   /// - Parameter streams: how many clients run it at once: one with workers that stay awake, several without.
-  /// - Throws: ``TesseraError/Code/invalidData`` if a client gets other bits than a run alone.
-  func measure(window: Double, streams: Int = 1) throws -> NetworkResult {
+  /// - Throws: ``TesseraError/Code/checkFailed`` if a client gets other bits than a run alone.
+  func measure(_ repetition: Repetition, streams: Int = 1) throws -> NetworkResult {
     let checksum = try self.checksum()
     var outputs = [output]
     for _ in 1..<streams { outputs.append(try HostTensor(output.elements.count) { _ in 0 }) }
     let run: @Sendable (Int) throws -> Void = { [outputs] stream in try self.run(outputs[stream]) }
     let timing =
       try streams > 1
-      ? ClientTiming(clients: streams, window: window, run)
-      : session.withWorkers { try ClientTiming(clients: 1, window: window, run) }
+      ? ClientTiming(clients: streams, repetition, run)
+      : session.withWorkers { try ClientTiming(clients: 1, repetition, run) }
     for output in outputs where streams > 1 {
       var found = Checksum()
       found.add(UnsafeRawBufferPointer(output.bytes))
       guard found.description == checksum else {
-        throw TesseraError(.invalidData, at: "output", expected: checksum, found: found.description)
+        throw TesseraError(.checkFailed, at: "output", expected: checksum, found: found.description)
       }
     }
     return NetworkResult(
@@ -110,6 +116,7 @@ final class NetworkBenchmark: Sendable {
       bestMs: timing.bestSeconds * 1e3, medianMs: timing.seconds(percentile: 50) * 1e3,
       p90Ms: timing.seconds(percentile: 90) * 1e3, p99Ms: timing.seconds(percentile: 99) * 1e3,
       p999Ms: timing.seconds(percentile: 99.9) * 1e3, maximumMs: timing.seconds(percentile: 100) * 1e3,
+      spread: timing.windows.spread, windows: timing.windows.means.count, endedBy: timing.windows.end,
       imagesPerSecond: Double(batch) * timing.callsPerSecond, checksum: checksum, plannedBytes: memoryUse.byteCount)
   }
 

@@ -2,8 +2,10 @@ import Tessera
 
 /// Where the time of a network goes, node by node, as means over several runs.
 struct NodeTimes {
-  /// A node, or one of the runtime's own steps; one line of JSON.
-  struct Entry: Encodable {
+  /// A node, or one of the runtime's own steps.
+  struct Entry: Record {
+    static let recordName = "node"
+
     let node: String
     let kernel: String
     let ms: Double

@@ -3,7 +3,9 @@ import Tessera
 import TesseraKernels
 
 /// One line of the report.
-struct OperationResult: Encodable {
+struct OperationResult: Record {
+  static let recordName = "operation"
+
   let name: String
   let pass: String
   let kernel: String
@@ -11,6 +13,9 @@ struct OperationResult: Encodable {
   let workers: Int
   let bestMs: Double
   let medianMs: Double
+  let spread: Double
+  let windows: Int
+  let endedBy: Windows.End
   let bytes: Int
   let gigabytesPerSecond: Double
   let reference: String
@@ -18,7 +23,8 @@ struct OperationResult: Encodable {
   let percentOfBandwidth: Double
 
   enum CodingKeys: String, CodingKey {
-    case name, pass, kernel, isa, workers, bytes, reference
+    case name, pass, kernel, isa, workers, bytes, reference, spread, windows
+    case endedBy = "ended_by"
     case bestMs = "best_ms"
     case medianMs = "median_ms"
     case gigabytesPerSecond = "gigabytes_per_second"
@@ -124,8 +130,8 @@ final class OperationBenchmark {
     }
   }
 
-  func measure(window: Double, _ bandwidths: inout Bandwidths) throws -> OperationResult {
-    let timing = try Timing(window: window) { try seconds() }
+  func measure(_ repetition: Repetition, _ bandwidths: inout Bandwidths) throws -> OperationResult {
+    let timing = try Timing(repetition) { try seconds() }
     let bytes = problem.readBytes + problem.writtenBytes
     let rate = Double(bytes) / timing.bestSeconds * 1e-9
     let reference = bandwidths.reference(
@@ -134,7 +140,8 @@ final class OperationBenchmark {
       name: problem.name, pass: problem.pass,
       kernel: session.program.kernelSummary.last { $0.node == Self.node }?.kernel ?? "",
       isa: session.program.instructionSet.name, workers: session.workers, bestMs: timing.bestSeconds * 1e3,
-      medianMs: timing.medianSeconds * 1e3, bytes: bytes, gigabytesPerSecond: rate, reference: reference.name,
+      medianMs: timing.medianSeconds * 1e3, spread: timing.windows.spread, windows: timing.windows.means.count,
+      endedBy: timing.windows.end, bytes: bytes, gigabytesPerSecond: rate, reference: reference.name,
       referenceGigabytesPerSecond: reference.gigabytesPerSecond,
       percentOfBandwidth: 100 * rate / reference.gigabytesPerSecond)
   }

@@ -2,7 +2,9 @@ import Tessera
 import TesseraKernels
 
 /// One thing that a number of workers did, and how fast.
-struct PeakFigure: Encodable {
+struct PeakFigure: Record {
+  static let recordName = "peak"
+
   let measure: String
   let isa: String
   let level: String
@@ -49,6 +51,18 @@ struct PeakFigure: Encodable {
     return figures
   }
 
+  /// The two figures that one-minute stories tell.
+  static func figures(of peak: PeakMeasurement) -> (multiplyAdd: PeakFigure, read: PeakFigure) {
+    func figure(_ measure: String, _ level: String, _ value: Double, _ unit: String) -> PeakFigure {
+      PeakFigure(
+        measure: measure, isa: peak.instructionSet.name, level: level, workers: peak.workers, value: value, unit: unit)
+    }
+    return (
+      figure("multiply_add", "registers", peak.gflops, "GFLOP/s"),
+      figure("read", MemoryLevel.memory.rawValue, peak.readGigabytesPerSecond, "GB/s")
+    )
+  }
+
   /// A line for each measure, a column for each number of workers.
   static func text(_ figures: [PeakFigure]) -> String {
     let teams = Set(figures.map(\.workers)).sorted()
@@ -73,7 +87,7 @@ struct PeakFigure: Encodable {
     let session = try Session(
       Program(graph, options: Program.Options(instructionSet: set)), store: ParameterStore(), workers: workers)
     let (input, output) = (try HostTensor<Float>(1) { _ in 1 }, try HostTensor<Float>(1) { _ in 0 })
-    let timing = try Timing(window: 0.02) { () throws(TesseraError) in
+    let timing = try Timing(Repetition(window: 0.02, limit: 0.1)) { () throws(TesseraError) in
       try session.run { (call) throws(TesseraError) in
         try call.setInput("x", UnsafeRawBufferPointer(input.bytes))
         try call.setOutput("y", output.bytes)
@@ -94,7 +108,7 @@ struct PeakFigure: Encodable {
       Program(graph, options: Program.Options(instructionSet: set)), store: ParameterStore(), workers: workers)
     let input = try HostTensor<Float>(1) { _ in 1 }
     let timing = try session.withWorkers {
-      try Timing(window: 0.05) { () throws(TesseraError) in
+      try Timing(Repetition(window: 0.05, limit: 0.25)) { () throws(TesseraError) in
         try session.run { (call) throws(TesseraError) in try call.setInput("x", UnsafeRawBufferPointer(input.bytes)) }
       }
     }

@@ -50,7 +50,9 @@ struct TunedConvolution {
 }
 
 /// One algorithm of one convolution.
-struct TuningResult: Encodable {
+struct TuningResult: Record {
+  static let recordName = "tuning"
+
   let name: String
   let pass: String
   let isa: String

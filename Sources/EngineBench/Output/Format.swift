@@ -12,6 +12,17 @@ enum Format {
     return fixed(ms, ms < 1 ? 4 : ms < 10 ? 3 : ms < 100 ? 2 : 1)
   }
 
+  /// Minutes and seconds, as in 1:07, from an hour on with it.
+  static func duration(_ seconds: Double) -> String {
+    let whole = Int(clamping: Int64(max(0, seconds.isFinite ? seconds : 0).rounded(.up)))
+    let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60)
+    return hours > 0
+      ? String(format: "%d:%02d:%02d", hours, minutes, rest) : String(format: "%d:%02d", minutes, rest)
+  }
+
+  /// As few digits as tell it from others.
+  static func shortest(_ value: Double) -> String { String(format: "%.6g", value) }
+
   /// Whole numbers with a thin grouping of thousands.
   static func grouped(_ value: Double) -> String {
     let digits = String(Int(value.rounded()))

@@ -4,7 +4,9 @@ import TesseraNetworks
 import TesseraRuntime
 
 /// A network placed on a machine: who computes what, and what is expected of it.
-struct PlanReport: Encodable {
+struct PlanReport: Record {
+  static let recordName = "plan"
+
   /// One number of workers.
   struct Scaling: Encodable {
     let workers: Int
@@ -68,7 +70,7 @@ struct PlanReport: Encodable {
     for index in scaling.indices {
       let benchmark = try NetworkBenchmark(
         network, batch: batch, mode: .inference, seed: 0, workers: scaling[index].workers, options: options)
-      scaling[index].measuredMs = try benchmark.measure(window: duration / 5).bestMs
+      scaling[index].measuredMs = try benchmark.measure(Repetition(window: duration / 5, limit: duration)).bestMs
       guard scaling[index].workers == explanation.workers else { continue }
       for _ in 0..<20 {
         for entry in try benchmark.profile().entries {

@@ -57,6 +57,19 @@ struct LayerTable {
     }
   }
 
+  /// A layer's record for each pass.
+  /// - Parameter peak: in GFLOP/s, at the number of workers that ran.
+  func records(peak: Double) -> [TrainedLayerRecord] {
+    (layers + [Self.rest, Self.optimizer]).flatMap { name -> [TrainedLayerRecord] in
+      guard let row = rows[name] else { return [] }
+      return [("forward", row.forward), ("backward", row.backward)].filter { $0.1.seconds > 0 }.map { pass, cell in
+        TrainedLayerRecord(
+          layer: name, pass: pass, ms: cell.seconds / Double(max(1, steps)) * 1e3,
+          percentOfPeak: cell.flops > 0 ? 100 * cell.flops / cell.seconds * 1e-9 / peak : nil)
+      }
+    }
+  }
+
   /// - Parameter peak: in GFLOP/s, at the number of workers that ran.
   func text(peak: Double) -> String {
     var table = TextTable(
@@ -84,5 +97,21 @@ struct LayerTable {
         cell.flops > 0 ? Format.fixed(share, 1) : "-",
       ]
     }
+  }
+}
+
+/// What a layer takes of a training step.
+struct TrainedLayerRecord: Record {
+  static let recordName = "trained_layer"
+
+  let layer: String
+  let pass: String
+  let ms: Double
+  /// Of operations of the direct algorithm; nil where nobody counts.
+  @Nullable private(set) var percentOfPeak: Double?
+
+  enum CodingKeys: String, CodingKey {
+    case layer, pass, ms
+    case percentOfPeak = "percent_of_peak"
   }
 }

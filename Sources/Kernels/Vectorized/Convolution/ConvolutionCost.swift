@@ -180,12 +180,12 @@ extension Correlation {
 extension WinogradConvolution {
   var products: TileCount {
     var count = TileCount()
-    let (whole, rest) = tiles.count.quotientAndRemainder(dividingBy: tilesPerTask)
-    let points = Double(Winograd.points)
-    count.add(
-      .column(rows: tilesPerTask, filters: filters, vectors: vectors), times: Double(whole) * points,
-      turns: Double(channels))
-    count.add(.column(rows: rest, filters: filters, vectors: vectors), times: points, turns: Double(channels))
+    let (rows, taller) = tiles.count.quotientAndRemainder(dividingBy: max(1, tileChunks))
+    for (rows, chunks) in [(rows + 1, taller), (rows, tileChunks - taller)] {
+      count.add(
+        .column(rows: rows, filters: filters, vectors: vectors), times: Double(chunks * Winograd.points),
+        turns: Double(channels))
+    }
     return count
   }
 

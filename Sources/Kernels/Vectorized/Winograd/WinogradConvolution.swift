@@ -1,12 +1,13 @@
 import CTesseraShims
 import TesseraKernelContract
 
-/// Forward or backward-data as F(4x4, 3x3) or F(2x2, 5x5), fused: a task transforms a group of tiles, multiplies it by the transformed
-/// weights of some filters, point by point, and transforms back, before it takes the next group.
+/// Forward or backward-data as F(4x4, 3x3) or F(2x2, 5x5), fused: a task transforms a group of tiles, multiplies it by the
+/// transformed weights of some filters, point by point, and transforms back, before it takes the next group.
 ///
 /// For 64 channels a task's scratch is 440 KB and stays in a level 2 of 1 MB; with more channels V comes from level 3 in
-/// part. That costs little: each panel of U and each row of V is used by several register tiles, and asked for ahead.
-/// Groups of 6 to 48 tiles were as fast within the noise on layers of 64 to 512 channels.
+/// part. That costs little: each row of V is used by several register tiles, and each panel of U is one stream of memory.
+/// Groups of 6 to 48 tiles were as fast within the noise on layers of 64 to 512 channels, groups of 4 slower by 5 % with
+/// 512 channels. So a group is as small as other runs and many workers want it, down to the rows of one register tile.
 ///
 /// - V: [36][tiles][channels], M: [36][tiles][width], a task's scratch; U: [block][36][channels][width], the packed
 ///   weights, where a block is `vectors` vectors of filters.
@@ -18,14 +19,15 @@ struct WinogradConvolution: PlannedConvolution {
   let channels: Int, filters: Int
   private let source: WeightLayout
   let vectors: Int
-  let tilesPerTask: Int, blocksPerTask: Int
+  /// Groups of tiles, whose sizes differ by one at most, and the largest of them.
+  let tileChunks: Int, tilesPerTask: Int
+  let blocksPerTask: Int
   /// Whether U, four times the weights, is too large for the caches to keep until it is read.
   private let exceedsCaches: Bool
 
   private var width: Int { vectors * lanes }
   var blocks: Int { ceilingQuotient(filters, width) }
   private var paddedChannels: Int { ceilingQuotient(channels, lanes) * lanes }
-  private var tileChunks: Int { ceilingQuotient(tiles.count, tilesPerTask) }
   private var inputStep: Int { tilesPerTask * paddedChannels + Self.line }
   private var productStep: Int { tilesPerTask * width + Self.line }
   private static var line: Int { 16 }
@@ -49,27 +51,28 @@ struct WinogradConvolution: PlannedConvolution {
     _ pass: String, _ tiles: WinogradTiles, channels: Int, filters: Int, _ source: WeightLayout, _ caches: CacheSizes
   ) {
     (self.tiles, self.channels, self.filters, self.source) = (tiles, channels, filters, source)
-    // Four of the tallest tiles of the widest kind: enough rows for a panel of U that comes from level 3.
+    // Four of the tallest tiles of the widest kind.
     let group = 4 * TileList.maximumRows(vectors: TileList.maximumVectors)
     let vectors = widestTile(filters: filters, maximumVectors: TileList.maximumVectors) {
       tileSteps(extent: group, tallest: TileList.maximumRows(vectors: $0), vectors: $0)
     }
     self.vectors = vectors
-    // Few tiles (one image) are cut down to what a register tile is tall, as far as 8 tasks want it, where a block's panel
-    // of U stays in level 2 from one group to the next.
-    let panel = Winograd.points * channels * vectors * lanes * MemoryLayout<Float>.stride
-    let smallest = panel <= caches.level2Bytes / 4 * 3 ? TileList.maximumRows(vectors: vectors) : group
-    tilesPerTask = evenShare(tiles.count, at: min(group, max(smallest, ceilingQuotient(tiles.count, 8))))
-    // The transform of the input is done again for each group of blocks: some 6 % of the products of four vectors.
-    // Groups are cut only as far as 128 tasks want it.
+    // 128 tasks are wanted, of at most 250,000 steps, some 90 us, if the rows of one register tile allow it. The transform of
+    // the input is done again for each group of blocks, some 6 % of the products of four vectors: blocks are cut last.
+    let tallest = TileList.maximumRows(vectors: vectors)
+    let affordable = 250_000 / max(1, Winograd.points * channels * vectors)
+    let most = min(group, affordable, ceilingQuotient(tiles.count, 128)) / tallest * tallest
+    tileChunks = ceilingQuotient(tiles.count, max(tallest, most))
+    tilesPerTask = max(1, ceilingQuotient(tiles.count, max(1, tileChunks)))
     let blocks = ceilingQuotient(filters, vectors * lanes)
-    let wanted = ceilingQuotient(128, max(1, ceilingQuotient(tiles.count, tilesPerTask)))
-    blocksPerTask = evenShare(blocks, at: ceilingQuotient(blocks, wanted))
+    let wanted = ceilingQuotient(128, max(1, tileChunks))
+    blocksPerTask = evenShare(blocks, at: min(ceilingQuotient(blocks, wanted), max(1, affordable / tilesPerTask)))
     let weights = Winograd.points * channels * filters * MemoryLayout<Float>.stride
     // Only whole lines can go past the caches at once.
     exceedsCaches = lanes >= Self.line && 4 * weights > caches.level3Bytes
     name =
-      "conv2d.\(pass).winograd\(tiles.outputs)x\(tiles.outputs).f32.\(Kernels.instructionSet.name).\(TileList.maximumRows(vectors: vectors))x\(vectors)"
+      "conv2d.\(pass).winograd\(tiles.outputs)x\(tiles.outputs).f32.\(Kernels.instructionSet.name)."
+      + "\(TileList.maximumRows(vectors: vectors))x\(vectors)"
   }
 
   var taskCount: Int { tileChunks * ceilingQuotient(blocks, blocksPerTask) }
@@ -89,8 +92,9 @@ struct WinogradConvolution: PlannedConvolution {
     let bias = m + Winograd.points &* productStep
     let pixels = TilePixels(bias + width, channels: max(channels, filters))
 
-    let firstTile = task % tileChunks &* tilesPerTask
-    let count = min(tilesPerTask, tiles.count &- firstTile)
+    let chunk = task % tileChunks
+    let firstTile = tiles.count &* chunk / tileChunks
+    let count = tiles.count &* (chunk &+ 1) / tileChunks &- firstTile
     for t in 0..<count {
       pixels.findInputs(of: tiles[firstTile &+ t], tiles, operands.input, pixelStep: channels)
       pixels.transformInput(channels: channels, v + t &* paddedChannels, step: inputStep)

@@ -1,27 +1,27 @@
-import TesseraKernels
+package import TesseraKernels
 
-/// What bounds the error of F(4x4, 3x3), F(2x2, 5x5) and their transposes F(3x3, 4x4) and F(5x5, 2x2), in place of the bound of direct sums: these
-/// mix the terms of neighbouring sums, so that magnitudes of a whole tile count, not those of one sum.
+/// What bounds the error of F(4x4, 3x3), F(2x2, 5x5) and their transposes F(3x3, 4x4) and F(5x5, 2x2), in place of the
+/// bound of direct sums: these mix the terms of neighbouring sums, so that magnitudes of a whole tile count, not those of
+/// one sum.
 ///
 /// A result is A^T [sum of (G w G^T) . (B^T x B)] A, over the channels or, transposed, G^T [sum of (B^T x B) . (A dy
 /// A^T)] G, over the tiles. Elements reach it by one path for each point and term, with at most 8 roundings in each
-/// transform (4 a direction, products and sums rounded one by one; 10 for G^T, 12 for G with five taps) and as many as there are terms for the
-/// products and their sum. So, by Higham's lemma 3.1 and with magnitudes taken element by element,
+/// transform (4 a direction, products and sums rounded one by one; 10 for G^T, 12 for G with five taps) and as many as there
+/// are terms for the products and their sum. So, by Higham's lemma 3.1 and with magnitudes taken element by element,
 ///
 /// |y' - y| <= gamma(terms + 28) |A^T| [sum of (|G| |w| |G^T|) . (|B^T| |x| |B|)] |A|
 ///          <= gamma(terms + 28) terms max|x| max|w| amplification
 ///
 /// where the amplification is the square of the largest element of |A^T| (|G| 1 . |B^T| 1), or of |G^T| (|B^T| 1 . |A|
-/// 1): at the points 0, +-3/4, +-3/2 and infinity 752 and 1096 for 3 x 3 taps, 1532
-/// and 459 for 5 x 5.
-enum WinogradBound {
+/// 1): at the points 0, +-3/4, +-3/2 and infinity 752 and 1096 for 3 x 3 taps, 1532 and 459 for 5 x 5.
+package enum WinogradBound {
   /// The part of the bound that errors may take. Rounding errors don't all point the same way: over the sweep of
   /// `WinogradTests` at most 1/260 of it was reached, with 512 channels 1/16000. `TESSERA_TESTS=measure swift test -c
   /// release --filter WinogradTests` prints it.
-  static let allowed = 1.0 / 100
+  package static let allowed = 1.0 / 100
 
   /// The bound for all results of a pass, given the largest magnitudes of its operands.
-  static func bound(_ pass: ConvolutionPass, _ g: ConvolutionGeometry, largest: Double) -> Double {
+  package static func bound(_ pass: ConvolutionPass, _ g: ConvolutionGeometry, largest: Double) -> Double {
     let terms =
       switch pass {
       case .forward: g.c
@@ -67,11 +67,11 @@ enum WinogradBound {
 
   private static func pow(_ x: Double, _ exponent: Int) -> Double { (0..<exponent).reduce(1) { power, _ in power * x } }
 
-  static func amplification(window: Int) -> Double {
+  package static func amplification(window: Int) -> Double {
     square(of: outputs(7 - window), points: inputs, weights(window))
   }
 
-  static func gradientAmplification(window: Int) -> Double {
+  package static func gradientAmplification(window: Int) -> Double {
     square(of: transposed(weights(window)), points: inputs, transposed(outputs(7 - window)))
   }
 

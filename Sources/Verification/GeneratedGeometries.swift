@@ -1,0 +1,70 @@
+package import TesseraKernels
+
+/// Convolutions to try every algorithm on.
+package enum GeneratedGeometries {
+  /// Geometries from small primes and the neighbours of tile sizes, so that every remainder occurs.
+  package static func random(count: Int, seed: UInt64, maximumFlops: Double) -> [ConvolutionGeometry] {
+    var random = PhiloxGenerator(seed: seed)
+    var result: [ConvolutionGeometry] = []
+    while result.count < count {
+      let groups = random.one(of: [1, 1, 1, 1, 2, 3, 5, 17, 33])
+      let isDepthwise = groups > 3
+      var g = ConvolutionGeometry(
+        n: random.integer(1...5), h: random.integer(1...17), w: random.one(of: [1, 2, 3, 7, 12, 13, 14, 23, 29]),
+        c: groups * (isDepthwise ? random.one(of: [1, 1, 2]) : random.one(of: [1, 2, 3, 4, 7, 16, 31, 67])),
+        k: groups
+          * (isDepthwise ? random.one(of: [1, 1, 1, 3]) : random.one(of: [1, 3, 8, 15, 16, 17, 33, 48, 64, 67])),
+        r: random.integer(1...5), s: random.one(of: [1, 2, 3, 3, 5, 7]),
+        strideY: random.integer(1...3), strideX: random.integer(1...4), dilationY: random.integer(1...3),
+        dilationX: random.one(of: [1, 1, 2, 3, 4]), groups: groups)
+      if random.integer(0...2) > 0 {
+        (g.padTop, g.padLeft) = (random.integer(0...3), random.integer(0...4))
+        (g.padBottom, g.padRight) = (random.integer(0...3), random.integer(0...9))
+      }
+      let rows = g.h + g.padTop + g.padBottom - (g.r - 1) * g.dilationY
+      let columns = g.w + g.padLeft + g.padRight - (g.s - 1) * g.dilationX
+      guard rows > 0, columns > 0, g.flops < maximumFlops else { continue }
+      result.append(g)
+    }
+    return result
+  }
+
+  /// Shapes that networks have, and corners that chance seldom meets.
+  package static let chosen = [
+    ConvolutionGeometry(n: 2, h: 14, w: 14, c: 64, k: 64, r: 3, s: 3, padTop: 1, padLeft: 1, padBottom: 1, padRight: 1),
+    ConvolutionGeometry(
+      n: 1, h: 32, w: 31, c: 3, k: 64, r: 7, s: 7, strideY: 2, strideX: 2, padTop: 3, padLeft: 3, padBottom: 3,
+      padRight: 3),
+    ConvolutionGeometry(n: 5, h: 28, w: 28, c: 1, k: 6, r: 5, s: 5, padTop: 2, padLeft: 2, padBottom: 2, padRight: 2),
+    ConvolutionGeometry(n: 5, h: 5, w: 5, c: 16, k: 120, r: 5, s: 5),
+    ConvolutionGeometry(n: 2, h: 9, w: 9, c: 37, k: 70, r: 1, s: 1),
+    ConvolutionGeometry(n: 2, h: 9, w: 9, c: 37, k: 70, r: 1, s: 1, strideY: 2, strideX: 2),
+    ConvolutionGeometry(n: 1, h: 3, w: 3, c: 700, k: 33, r: 3, s: 3, padTop: 1, padLeft: 1, padBottom: 1, padRight: 1),
+    ConvolutionGeometry(n: 3, h: 1, w: 1, c: 5, k: 7, r: 1, s: 1),
+    // Padding larger than the window: outputs without any tap inside.
+    ConvolutionGeometry(n: 1, h: 2, w: 2, c: 3, k: 5, r: 2, s: 2, padTop: 5, padLeft: 6, padBottom: 4, padRight: 7),
+    // Stride larger than the window: inputs that no window reaches.
+    ConvolutionGeometry(n: 2, h: 11, w: 13, c: 4, k: 9, r: 2, s: 2, strideY: 5, strideX: 4),
+    // Dilation and stride with a common divisor.
+    ConvolutionGeometry(
+      n: 2, h: 15, w: 19, c: 4, k: 9, r: 3, s: 3, strideY: 4, strideX: 6, dilationY: 2, dilationX: 4, padTop: 1,
+      padLeft: 3),
+    // A hole in the middle: no tap inside between two runs of outputs that have some.
+    ConvolutionGeometry(
+      n: 1, h: 1, w: 1, c: 2, k: 3, r: 2, s: 2, dilationY: 7, dilationX: 5, padTop: 9, padLeft: 8, padBottom: 9,
+      padRight: 8),
+    ConvolutionGeometry(
+      n: 2, h: 12, w: 12, c: 45, k: 45, r: 3, s: 3, strideY: 2, strideX: 2, padTop: 1, padLeft: 1, padBottom: 1,
+      padRight: 1, groups: 45),
+  ]
+}
+
+extension PhiloxGenerator {
+  package mutating func integer(_ range: ClosedRange<Int>) -> Int {
+    range.lowerBound + Int(nextWord()) % range.count
+  }
+
+  package mutating func one<Element>(of elements: [Element]) -> Element {
+    elements[integer(0...elements.count - 1)]
+  }
+}
