@@ -1,11 +1,11 @@
 # Everything needs Swift only; what else the build wants, Scripts/setup.sh installs.
 
-.PHONY: help bench test check setup lint format warnings disassembly sanitize embedding clean
+.PHONY: help bench test check setup lint format disassembly sanitize embedding clean
 
 help:
 	@echo "make bench    build, then the main job: topology, peaks, training on real digits, time of each layer"
 	@echo "make test     build, then all tests"
-	@echo "make check    format, warnings, disassembly, sanitizers, the embedding example"
+	@echo "make check    format, disassembly, sanitizers (warnings are errors), the embedding example"
 	@echo "make format   rewrite all sources in the project's format"
 	@echo "make clean    remove all that was built"
 
@@ -20,7 +20,7 @@ test: setup
 	swift build -c release --build-tests
 	swift test -c release --skip-build
 
-check: lint warnings disassembly embedding sanitize
+check: lint disassembly embedding sanitize
 
 SOURCES = Package.swift $(shell find Sources Tests Examples -name '*.swift' -not -path '*/.build*')
 
@@ -29,10 +29,6 @@ lint:
 
 format:
 	@swift format -i $(SOURCES)
-
-# A build of its own, since a warning is printed only when its file is compiled.
-warnings: setup
-	TESSERA_WARNINGS=errors swift build --build-tests --build-path .build-warnings
 
 disassembly: setup
 	swift build -c release --product engine-bench

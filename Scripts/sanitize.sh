@@ -3,6 +3,8 @@
 set -euo pipefail
 sanitizer=$1
 build=.build-$sanitizer
+# Elsewhere a warning is printed when its file is compiled, and never again.
+export TESSERA_WARNINGS=errors
 swift build --build-tests --sanitize "$sanitizer" --build-path "$build"
 # The runtime's own leaks at exit aren't ours to judge. Memory that there isn't is an error of Tessera's, which tests ask
 # for: the sanitizers would stop the program.

@@ -69,6 +69,37 @@ import Testing
     }
   }
 
+  /// Maxima of 2 x 2 outputs are those that the pooling kernel finds, also of odd sizes.
+  @Test(arguments: KernelCatalogue.supported)
+  func pooledMaxima(_ set: InstructionSet) throws {
+    let kernels = try kernels(of: set)
+    var random = PhiloxGenerator(seed: 33)
+    var pooledCount = 0
+    let generated =
+      GeneratedGeometries.winograd(
+        window: 3, rounds: 1, seed: 34, maximumFlops: isShort ? 2e5 : 2e6)
+      + GeneratedGeometries.winograd(window: 5, rounds: 1, seed: 35, maximumFlops: isShort ? 2e5 : 2e6)
+    for g in generated where g.p > 1 && g.q > 1 {
+      let plan = kernels.plan(.forward, g, ConvolutionSettings(caches: .typical, algorithm: .winograd))
+      guard plan.takesPooling else { continue }
+      let (x, w, bias) = (random.buffer(g.xCount), random.buffer(g.weightCount), random.buffer(g.k))
+      let activation = random.one(of: allActivations)
+      let y = convolve(plan, input: x, weights: w, bias: bias, activation: activation, count: g.yCount)
+      let pooling = PoolingGeometry(
+        n: g.n, h: g.p, w: g.q, c: g.k, p: g.p / 2, q: g.q / 2, r: 2, s: 2, strideY: 2, strideX: 2)
+      let count = g.n * pooling.p * pooling.q * g.k
+      let expected = GuardedBuffer<Float>.poisoned(count)
+      let mask = GuardedBuffer<Int32>([Int32](repeating: 0, count: count))
+      kernels.maxPool(
+        pooling, rows: 0..<g.n * pooling.p, x: y.pointer, y: expected.pointer, mask: mask.pointer, streams: false)
+      let result = convolve(
+        plan, input: x, weights: w, bias: bias, activation: activation, poolsMaximum: true, count: count)
+      expectSame(result.values, expected.values, "\(plan.name), \(activation) of \(g)")
+      pooledCount += 1
+    }
+    #expect(pooledCount > (isShort ? 5 : 20))
+  }
+
   @Test(arguments: KernelCatalogue.supported)
   func products(_ set: InstructionSet) throws {
     let kernels = try kernels(of: set)

@@ -5,7 +5,7 @@ import Testing
 func convolve(
   _ plan: any PlannedConvolution, input: GuardedBuffer<Float>, weights: GuardedBuffer<Float>,
   bias: GuardedBuffer<Float>?, addend: GuardedBuffer<Float>? = nil, activation: Activation = .identity,
-  activated: GuardedBuffer<Float>? = nil, count: Int
+  activated: GuardedBuffer<Float>? = nil, poolsMaximum: Bool = false, count: Int
 ) -> GuardedBuffer<Float> {
   let packed = GuardedBuffer<Float>.poisoned(plan.packedCount)
   let packScratch = GuardedBuffer<Float>.poisoned(plan.packScratchCount)
@@ -20,7 +20,7 @@ func convolve(
       ConvolutionOperands(
         input: input.pointer, packed: packed.pointer, bias: bias.map { UnsafePointer($0.pointer) },
         addend: addend.map { UnsafePointer($0.pointer) }, activation: activation,
-        activated: activated.map { UnsafePointer($0.pointer) }, output: output.pointer),
+        activated: activated.map { UnsafePointer($0.pointer) }, poolsMaximum: poolsMaximum, output: output.pointer),
       scratch: scratch.pointer)
   }
   return output

@@ -2,39 +2,11 @@ import TesseraKernels
 import TesseraVerification
 import Testing
 
-/// Windows of 3x3 or 5x5 and stride 1 in all channel and filter counts from 1 to 67, and 130: one and a half blocks of four vectors
-/// of 16 lanes. Images from a single pixel on, dilations and padding beyond their size, batches from none on.
-private func generatedGeometries(
-  window: Int, rounds: Int, seed: UInt64, maximumFlops: Double
-) -> [ConvolutionGeometry] {
-  let counts = Array(1...67) + [130]
-  var random = PhiloxGenerator(seed: seed)
-  var result: [ConvolutionGeometry] = []
-  while result.count < rounds * counts.count {
-    // 29 and the number of counts have no common divisor: each count is met as often as the others, in new pairs.
-    let round = result.count / counts.count
-    var g = ConvolutionGeometry(
-      n: random.integer(0...5), h: random.one(of: [1, 2, 3, 4, 5, 6, 7, 9, 11, 13, 15, 17, 23]),
-      w: random.one(of: [1, 2, 3, 4, 5, 6, 7, 9, 11, 13, 15, 19, 29]), c: counts[result.count % counts.count],
-      k: counts[(result.count * 29 + round * 7) % counts.count], r: window, s: window,
-      dilationY: random.one(of: [1, 1, 2, 3, 4]),
-      dilationX: random.one(of: [1, 1, 2, 3, 4]))
-    let mostPadding = random.one(of: [0, 1, 2, 4, 9])
-    (g.padTop, g.padLeft) = (random.integer(0...mostPadding), random.integer(0...mostPadding))
-    (g.padBottom, g.padRight) = (random.integer(0...mostPadding), random.integer(0...mostPadding))
-    let rows = g.h + g.padTop + g.padBottom - (window - 1) * g.dilationY
-    let columns = g.w + g.padLeft + g.padRight - (window - 1) * g.dilationX
-    guard rows > 0, columns > 0, g.flops < maximumFlops else { continue }
-    result.append(g)
-  }
-  return result
-}
-
 @Suite struct WinogradTests {
   @Test(arguments: KernelCatalogue.supported, [3, 5])
   func generated(_ set: InstructionSet, window: Int) throws {
     let kernels = try kernels(of: set)
-    let geometries = generatedGeometries(
+    let geometries = GeneratedGeometries.winograd(
       window: window, rounds: isShort ? 1 : 5, seed: 4, maximumFlops: isShort ? 6e5 : 3e6)
     var share = 0.0
     for g in geometries {

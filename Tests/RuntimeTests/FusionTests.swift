@@ -61,6 +61,29 @@ import Testing
     #expect(try operations(Sequential([Dense(2), Softmax()]), [3]) == ["matrix_product", "softmax"])
   }
 
+  /// Maxima of 2 x 2 go into Winograd's kernel where their places aren't asked for, and are the same bits.
+  @Test func pooledMaxima() throws {
+    let layers: [any Layer] = [
+      Conv2D(24, kernelSize: 3, activation: .relu), MaxPool2D(2), Conv2D(9, kernelSize: 5), MaxPool2D(2),
+    ]
+    let example: Shape = [19, 21, 16]
+    let inference = try Sequential(layers).graph(batch: 2, mode: .inference, inputShape: example)
+    #expect(
+      try Program(inference, options: .init(algorithm: .winograd)).kernelSummary.map(\.operation).filter {
+        $0 != "pack"
+      }
+        == ["conv2d+relu+max_pool", "conv2d+max_pool"])
+    #expect(
+      try Program(inference, options: .init(algorithm: .direct)).kernelSummary.map(\.operation).filter { $0 != "pack" }
+        == ["conv2d+relu", "max_pool", "conv2d", "max_pool"])
+    #expect(
+      try operations(Sequential(layers).graph(batch: 2, mode: .training, inputShape: example)).contains("max_pool"))
+    // Not of other windows, nor what is read besides.
+    for window in [MaxPool2D(3, stride: 2), MaxPool2D(2, stride: 1)] {
+      #expect(try operations(Sequential([layers[0], window]), example).last == "max_pool")
+    }
+  }
+
   /// A graph of one convolution, and what else a test adds to it.
   private struct Pieces {
     var graph = Graph()

@@ -10,15 +10,19 @@ public struct ConvolutionOperands {
   /// Values of the activation, in the output's layout: the result is multiplied by the derivative that they tell, and
   /// not activated.
   public var activated: UnsafePointer<Float>?
+  /// Whether only the maximum of each 2 x 2 outputs is written, [N, P / 2, Q / 2, K]; an odd last row or column is left out,
+  /// and the first NaN is the largest. Without addend and activated, and of plans that take it.
+  public var poolsMaximum: Bool
   public var output: UnsafeMutablePointer<Float>
 
   public init(
     input: UnsafePointer<Float>, packed: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
     addend: UnsafePointer<Float>? = nil, activation: Activation, activated: UnsafePointer<Float>? = nil,
-    output: UnsafeMutablePointer<Float>
+    poolsMaximum: Bool = false, output: UnsafeMutablePointer<Float>
   ) {
     (self.input, self.packed, self.bias, self.addend) = (input, packed, bias, addend)
-    (self.activation, self.activated, self.output) = (activation, activated, output)
+    (self.activation, self.activated) = (activation, activated)
+    (self.poolsMaximum, self.output) = (poolsMaximum, output)
   }
 }
 
@@ -34,6 +38,8 @@ public protocol PlannedConvolution: Sendable {
   var channelParts: Int { get }
   /// Steps of one multiply-add of a vector that all tasks are expected to take together, for predictions.
   var multiplyAddSteps: Double { get }
+  /// Whether ``ConvolutionOperands/poolsMaximum`` may be asked for.
+  var takesPooling: Bool { get }
   /// Floats of scratch that a worker needs while it runs tasks; contents needn't survive between calls.
   var scratchCount: Int { get }
   /// Floats of the packed weights.
@@ -50,6 +56,10 @@ public protocol PlannedConvolution: Sendable {
   /// output = activation(convolution + bias + addend), or, with values y of the activation,
   /// (convolution + bias + addend) activation'(y).
   func run(tasks: Range<Int>, _ operands: ConvolutionOperands, scratch: UnsafeMutablePointer<Float>)
+}
+
+extension PlannedConvolution {
+  public var takesPooling: Bool { false }
 }
 
 /// How one backward-weights pass is computed: `taskCount` tasks each fill a part of `partials`, then

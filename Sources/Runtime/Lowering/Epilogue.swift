@@ -10,6 +10,8 @@ struct Epilogue: Hashable, Sendable {
   /// Whether the last of its operands holds values of the activation, and the result is multiplied by the derivative that
   /// they tell.
   var isGradient = false
+  /// Whether the maxima of blocks of 2 x 2 are all that is written (``ConvolutionOperands/poolsMaximum``).
+  var poolsMaximum = false
 
   /// They come behind the operation's own, like the result in type.
   var operandCount: Int { (hasAddend ? 1 : 0) + (isGradient ? 1 : 0) }
@@ -19,10 +21,13 @@ struct Epilogue: Hashable, Sendable {
 protocol EpilogueKernel: KernelOperation {
   /// False where the first result isn't what the epilogue is for.
   var takesEpilogue: Bool { get }
+  /// True where ``Epilogue/poolsMaximum`` is done.
+  var takesPooling: Bool { get }
 }
 
 extension EpilogueKernel {
   var takesEpilogue: Bool { true }
+  var takesPooling: Bool { false }
 }
 
 /// An operation and an epilogue.
@@ -36,13 +41,18 @@ struct Fused: KernelOperation {
     if epilogue.activation != .identity {
       name += epilogue.isGradient ? "+\(epilogue.activation)_gradient" : "+\(epilogue.activation)"
     }
+    if epilogue.poolsMaximum { name += "+max_pool" }
     return name
   }
 
   func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError) -> [TensorType] {
-    let types = try base.outputTypes(inputs.dropLast(epilogue.operandCount), at: location)
+    var types = try base.outputTypes(inputs.dropLast(epilogue.operandCount), at: location)
     for input in inputs.suffix(epilogue.operandCount) {
       try OperandCheck.equal(input, types[0], "an operand like the result", at: location)
+    }
+    if epilogue.poolsMaximum {
+      let y = types[0].shape
+      types[0] = TensorType([y[0], y[1] / 2, y[2] / 2, y[3]], types[0].element)
     }
     return types
   }
@@ -64,6 +74,7 @@ struct EpilogueOperands: Sendable {
   private let inputCount: Int
   private let kernels: any KernelSet.Type
   let activation: Activation
+  var poolsMaximum: Bool { epilogue.poolsMaximum }
 
   init(_ context: KernelContext) {
     (epilogue, inputCount, kernels) = (context.epilogue, context.inputs.count, context.kernels)

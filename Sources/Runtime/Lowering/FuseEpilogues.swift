@@ -1,10 +1,11 @@
 import TesseraGraph
 
-/// Moves additions, activations and gradients of activations into the kernel before them, which then does them on the way
-/// to memory (``Epilogue``), if nothing else reads what stands between.
+/// Moves additions, activations, gradients of activations and 2 x 2 maxima into the kernel before them, which then does them
+/// on the way to memory (``Epilogue``), if nothing else reads what stands between.
 ///
 /// The gradient of an activation needs its value only, so training graphs fuse alike: the sum of the gradients of a value
 /// with several uses, and the gradient of the activation that made it, go into whichever kernel gives the last of them.
+/// Maxima are taken in where nobody asks which elements they were, as in inference.
 struct FuseEpilogues: GraphPass {
   func run(_ graph: Graph) throws(TesseraError) -> Graph {
     let plan = FusionPlan(graph)
@@ -57,6 +58,9 @@ private struct FusionPlan {
         fusions[output] = fusion
       } else if let base = node.operation as? any EpilogueKernel, base.takesEpilogue {
         fusions[output] = Fusion(base: base, producer: index, place: index)
+      } else if let fused = node.operation as? Fused {
+        // Of an operation that has its activation from the start.
+        fusions[output] = Fusion(base: fused.base, producer: index, epilogue: fused.epilogue, place: index)
       }
     }
     for fusion in fusions.values where !fusion.nodes.isEmpty {
@@ -89,13 +93,23 @@ private struct FusionPlan {
       fusion.epilogue.isGradient = true
       let y = node.inputs[1]
       return fusion.take(index, operand: y, at: position(y), graph) ? (node.inputs[0], fusion) : nil
+    case let operation as MaxPool2DOperation where operation.window == ResolvedWindow2D(kernel: 2, stride: 2):
+      let input = node.inputs[0]
+      guard uses[input] == 1, uses[node.outputs[1]] == nil, var fusion = fusions[input], fusion.base.takesPooling,
+        fusion.epilogue.operandCount == 0, !fusion.epilogue.poolsMaximum
+      else { return nil }
+      fusion.epilogue.poolsMaximum = true
+      fusion.take(index)
+      return (input, fusion)
     default: return nil
     }
   }
 
   /// What gives a value that only one node reads, if more can be done to it.
   private func openFusion(of value: Value) -> Fusion? {
-    guard uses[value] == 1, let fusion = fusions[value], fusion.epilogue.activation == .identity else { return nil }
+    guard uses[value] == 1, let fusion = fusions[value], fusion.epilogue.activation == .identity,
+      !fusion.epilogue.poolsMaximum
+    else { return nil }
     return fusion
   }
 

@@ -14,6 +14,8 @@ struct PackedProduct: EpilogueKernel {
   /// As ``PhaseShape/haloByteCount``.
   let haloByteCount: Int
 
+  var takesPooling: Bool { plan.takesPooling }
+
   func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError) -> [TensorType] {
     try OperandCheck.count(inputs, 2...3, at: location)
     return [outputType]
@@ -33,7 +35,7 @@ struct PackedProduct: EpilogueKernel {
         ConvolutionOperands(
           input: arguments.x(0), packed: arguments.x(1), bias: hasBias ? arguments.x(2) : nil,
           addend: epilogue.addend(arguments), activation: epilogue.activation,
-          activated: epilogue.activated(arguments), output: arguments.y(0)),
+          activated: epilogue.activated(arguments), poolsMaximum: epilogue.poolsMaximum, output: arguments.y(0)),
         scratch: arguments.scratchFloats)
     }
     kernel.phases[0].shape.channelParts = plan.channelParts

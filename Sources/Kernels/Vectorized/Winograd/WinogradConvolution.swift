@@ -57,14 +57,15 @@ struct WinogradConvolution: PlannedConvolution {
       tileSteps(extent: group, tallest: TileList.maximumRows(vectors: $0), vectors: $0)
     }
     self.vectors = vectors
-    // 128 tasks are wanted, of at most 250,000 steps, some 90 us, if the rows of one register tile allow it. The transform of
-    // the input is done again for each group of blocks, some 6 % of the products of four vectors: blocks are cut last.
+    // 128 tasks are wanted, of at most 500,000 steps, some 150 us, if the rows of one register tile allow it. The transform of
+    // the input is done again for each group of blocks: two blocks and few tiles are better than one block and twice the
+    // tiles (256 channels at 56 x 56: 156 and 173 ms on one worker, all blocks 151).
     let tallest = TileList.maximumRows(vectors: vectors)
-    let affordable = 250_000 / max(1, Winograd.points * channels * vectors)
-    let most = min(group, affordable, ceilingQuotient(tiles.count, 128)) / tallest * tallest
+    let affordable = 500_000 / max(1, Winograd.points * channels * vectors)
+    let blocks = ceilingQuotient(filters, vectors * lanes)
+    let most = min(group, affordable / max(1, min(blocks, 2)), ceilingQuotient(tiles.count, 128)) / tallest * tallest
     tileChunks = ceilingQuotient(tiles.count, max(tallest, most))
     tilesPerTask = max(1, ceilingQuotient(tiles.count, max(1, tileChunks)))
-    let blocks = ceilingQuotient(filters, vectors * lanes)
     let wanted = ceilingQuotient(128, max(1, tileChunks))
     blocksPerTask = evenShare(blocks, at: min(ceilingQuotient(blocks, wanted), max(1, affordable / tilesPerTask)))
     let weights = Winograd.points * channels * filters * MemoryLayout<Float>.stride
@@ -80,7 +81,12 @@ struct WinogradConvolution: PlannedConvolution {
   var multiplyAddSteps: Double { ConvolutionCost.winograd(self) }
   var scratchCount: Int {
     Winograd.points * (inputStep + productStep) + width + TilePixels.scratchCount(channels: max(channels, filters))
+      + tileOutputs * width
   }
+  /// The outputs of a tile.
+  private var tileOutputs: Int { tiles.outputs * tiles.outputs }
+  /// Without a dilation a tile's outputs are neighbours, an even number each way.
+  var takesPooling: Bool { tiles.dilationY == 1 && tiles.dilationX == 1 }
 
   func run(tasks: Range<Int>, _ operands: ConvolutionOperands, scratch: UnsafeMutablePointer<Float>) {
     for task in tasks { run(task: task, operands, scratch) }
@@ -90,7 +96,9 @@ struct WinogradConvolution: PlannedConvolution {
     let v = scratch
     let m = v + Winograd.points &* inputStep
     let bias = m + Winograd.points &* productStep
-    let pixels = TilePixels(bias + width, channels: max(channels, filters))
+    let channelsOfPixel = max(channels, filters)
+    let pixels = TilePixels(bias + width, channels: channelsOfPixel)
+    let unpooled = bias + (width &+ TilePixels.scratchCount(channels: channelsOfPixel))
 
     let chunk = task % tileChunks
     let firstTile = tiles.count &* chunk / tileChunks
@@ -101,7 +109,7 @@ struct WinogradConvolution: PlannedConvolution {
     }
     let firstBlock = task / tileChunks &* blocksPerTask
     for block in firstBlock..<min(blocks, firstBlock &+ blocksPerTask) {
-      if operands.followsTransform {
+      if operands.followsTransform && !operands.poolsMaximum {
         // They come while the products are computed.
         for t in 0..<count { finish(tiles[firstTile &+ t], pixels, block, operands, onlyAsks: true) }
       }
@@ -109,8 +117,13 @@ struct WinogradConvolution: PlannedConvolution {
       copyBias(operands.bias, block, bias)
       for t in 0..<count {
         let tile = tiles[firstTile &+ t]
+        let products = m + t &* blockWidth(block)
+        if operands.poolsMaximum {
+          pool(tile, pixels, block, products, bias, unpooled, operands)
+          continue
+        }
         pixels.findOutputs(of: tile, tiles, operands.output, pixelStep: filters)
-        transformOutput(pixels, block, m + t &* blockWidth(block), bias, operands)
+        transformOutput(pixels, block, products, bias, operands)
         if operands.followsTransform { finish(tile, pixels, block, operands, onlyAsks: false) }
       }
     }
@@ -157,7 +170,7 @@ struct WinogradConvolution: PlannedConvolution {
     _ pixels: TilePixels, _ block: Int, _ m: UnsafePointer<Float>, _ bias: UnsafePointer<Float>,
     _ operands: ConvolutionOperands
   ) {
-    let least: Float = operands.activation == .relu && !operands.followsTransform ? 0 : -.infinity
+    let least = operands.leastOfTransform
     let firstFilter = block &* width
     let count = min(width, filters &- firstFilter)
     var k = 0
@@ -170,7 +183,7 @@ struct WinogradConvolution: PlannedConvolution {
     if k < count {
       Winograd.transformOutput(
         outputs: tiles.outputs, m + k, step: productStep, bias: bias + k, least: least, pixels.edgePixels, filter: 0)
-      pixels.storeEdge(tiles.outputs &* tiles.outputs, channel: firstFilter &+ k, valid: count &- k)
+      pixels.storeEdge(tileOutputs, channel: firstFilter &+ k, valid: count &- k)
     }
   }
 
@@ -188,6 +201,45 @@ struct WinogradConvolution: PlannedConvolution {
       }
     }
   }
+
+  /// The maxima of 2 x 2 outputs of one tile and block: the outputs stay in level 1.
+  private func pool(
+    _ tile: WinogradTiles.Tile, _ pixels: TilePixels, _ block: Int, _ m: UnsafePointer<Float>,
+    _ bias: UnsafePointer<Float>, _ unpooled: UnsafeMutablePointer<Float>, _ operands: ConvolutionOperands
+  ) {
+    let blockWidth = blockWidth(block)
+    for index in 0..<tileOutputs { pixels.pixels[index] = unpooled + index &* blockWidth }
+    for k in stride(from: 0, to: blockWidth, by: lanes) {
+      Winograd.transformOutput(
+        outputs: tiles.outputs, m + k, step: productStep, bias: bias + k, least: operands.leastOfTransform,
+        pixels.pixels, filter: k)
+    }
+    if operands.followsTransform {
+      Kernels.finish(
+        count: tileOutputs &* blockWidth, y: unpooled, addend: nil, activation: operands.activation, activated: nil)
+    }
+    let (height, columns) = (tiles.outputHeight / 2, tiles.outputWidth / 2)
+    let firstFilter = block &* width
+    let (below, beside) = (tiles.outputs &* blockWidth, blockWidth)
+    for i in 0..<tile.rows / 2 {
+      for j in 0..<tile.columns / 2 {
+        let pixel = (tile.image &* height &+ tile.row / 2 &+ i) &* columns &+ tile.column / 2 &+ j
+        let target = operands.output + (pixel &* filters &+ firstFilter)
+        let corner = unpooled + (2 &* i &* below &+ 2 &* j &* beside)
+        forEachVector(min(width, filters &- firstFilter)) { k, valid in
+          let first = corner + k
+          var largest = load(first)
+          largest = larger(load(first + beside), largest)
+          largest = larger(load(first + below), largest)
+          largest = larger(load(first + (below &+ beside)), largest)
+          storeFirst(valid, largest, target + k)
+        }
+      }
+    }
+  }
+
+  @inline(__always)
+  private func larger(_ value: Vector, _ best: Vector) -> Vector { chooseLarger(value, best, value, else: best) }
 
   // MARK: Weights
 
@@ -252,4 +304,7 @@ extension ConvolutionOperands {
     case .identity, .relu, .sigmoid, .tanh: followsInMemory
     }
   }
+
+  /// What the transform gives at least: that of ReLU if it doesn't follow.
+  fileprivate var leastOfTransform: Float { activation == .relu && !followsTransform ? 0 : -.infinity }
 }

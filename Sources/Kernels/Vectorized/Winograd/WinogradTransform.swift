@@ -154,6 +154,14 @@ enum Winograd {
     load(pixels[index] + channel)
   }
 
+  /// Asks for two lines further on of each pixel: so many streams are more than the hardware follows, and each would wait for
+  /// level 3.
+  @inline(__always)
+  static func askAhead(_ pixels: Pixels, count: Int, _ channel: Int) {
+    guard channel & 15 == 0 else { return }
+    for index in 0..<count { tessera_prefetch(pixels[index] + (channel &+ 32)) }
+  }
+
   @inline(__always)
   private static func firstRows(_ pixels: Pixels, _ j: Int, _ c: Int) -> Three {
     firstRows(
@@ -172,6 +180,7 @@ enum Winograd {
   /// halves, for which the pixels are read twice: 18 vectors stay in registers, 36 wouldn't, and a store costs two loads.
   @inline(never)
   static func transformInput(_ pixels: Pixels, channel c: Int, _ target: Target, step: Int) {
+    askAhead(pixels, count: 36, c)
     let (p0, p1, p2) = (firstRows(pixels, 0, c), firstRows(pixels, 1, c), firstRows(pixels, 2, c))
     let (p3, p4, p5) = (firstRows(pixels, 3, c), firstRows(pixels, 4, c), firstRows(pixels, 5, c))
     storeInputRow(0, p0.0, p1.0, p2.0, p3.0, p4.0, p5.0, target, step)
@@ -263,6 +272,7 @@ enum Winograd {
   /// target[i step] = (A dy A^T)[i] for the 4 x 4 pixels dy, filters k up to a vector's end.
   @inline(never)
   static func transformOutputGradient4x4(_ pixels: Pixels, filter k: Int, _ target: Target, step: Int) {
+    askAhead(pixels, count: 16, k)
     let (c0, c1) = (spreadColumn(pixels, 0, k), spreadColumn(pixels, 1, k))
     let (c2, c3) = (spreadColumn(pixels, 2, k), spreadColumn(pixels, 3, k))
     storeRow(0, spread((c0.0, c1.0, c2.0, c3.0)), target, step)
