@@ -86,7 +86,7 @@ objdump -d --no-show-raw-insn "$build/engine-bench" | awk '
       bad++; print "spills: " symbol " " vectors " vector instructions, " stack " stack accesses" > "/dev/stderr"
     }
   }
-  /^[0-9a-f]+ <.*X86AVX(2|512).*Winograd.*[0-9]transform[A-Za-z0-9]+_.*>:$/ {
+  /^[0-9a-f]+ <.*X86AVX(2|512)8WinogradO[0-9]+transform[A-Za-z0-9]+_.*>:$/ {
     symbol = $2; isa = symbol ~ /X86AVX512/ ? 512 : 2; inside = 1; vectors = 0; stack = 0; quarters = 0; next
   }
   /^$/ { if (inside) check(); inside = 0 }

@@ -76,9 +76,17 @@ import Testing
     #expect(
       try Program(inference, options: .init(algorithm: .direct)).kernelSummary.map(\.operation).filter { $0 != "pack" }
         == ["conv2d+relu", "max_pool", "conv2d", "max_pool"])
-    #expect(
-      try operations(Sequential(layers).graph(batch: 2, mode: .training, inputShape: example)).contains("max_pool"))
-    // Not of other windows, nor what is read besides.
+    // Not where the places are asked for.
+    var graph = Graph()
+    let x = try graph.addInput("x", TensorType([2, 8, 8, 16]))
+    let w = try graph.addVariable(Variable(name: "w", type: TensorType([3, 3, 16, 16])))
+    let y = try graph.apply(Convolution2D(window: ResolvedWindow2D(kernel: 3)), x, w, name: "conv")
+    let pooled = try graph.add(
+      MaxPool2DOperation(window: ResolvedWindow2D(kernel: 2, stride: 2)), [y], name: "pool")
+    try graph.addOutput("y", pooled[0])
+    try graph.addOutput("places", pooled[1])
+    #expect(try operations(graph) == ["conv2d", "max_pool"])
+    // Not of other windows.
     for window in [MaxPool2D(3, stride: 2), MaxPool2D(2, stride: 1)] {
       #expect(try operations(Sequential([layers[0], window]), example).last == "max_pool")
     }
