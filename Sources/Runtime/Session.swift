@@ -25,6 +25,8 @@ public final class Session: Sendable {
   let prepared: PreparedMemory
   /// Who computes what, as long as all workers are there.
   let partition: PartitionPlan
+  /// What puts memory on the nodes of those who use it.
+  let pages: PageBinder
   private let idle = Lock<[RunContext]>([])
 
   /// Binds a program. Variables that the store doesn't hold yet are added with their initial values.
@@ -47,10 +49,13 @@ public final class Session: Sendable {
       placedOn: .current)
   }
 
-  /// - Parameter machine: whose caches and nodes the shares follow; the cores are always those of this one.
+  /// - Parameters:
+  ///   - machine: whose caches and nodes the shares follow; the cores are always those of this one.
+  ///   - pages: what puts memory on nodes; nil: the system, where the machine is this one.
   package init(
     _ program: Program, store: ParameterStore, workers: Int?, binding: WorkerBinding = .automatic,
-    executor: Executor? = nil, metrics: (any MetricsFactory)? = nil, placedOn machine: Machine
+    executor: Executor? = nil, metrics: (any MetricsFactory)? = nil, placedOn machine: Machine,
+    pages: PageBinder? = nil
   ) throws(TesseraError) {
     if let workers {
       guard (1...Self.maximumWorkers).contains(workers) else {
@@ -79,8 +84,9 @@ public final class Session: Sendable {
     self.executor = executor
     self.metrics = RunMetrics(metrics ?? MetricsSystem.factory, program.plan)
     self.variables = variables
-    prepared = try PreparedMemory(program.plan)
+    self.pages = pages ?? (machine.isThisSystem ? .system : .none)
     partition = PartitionPlan(program.plan, machine: machine, workers: self.workers)
+    prepared = try PreparedMemory(program.plan, on: partition.places, self.pages)
     idle.withLock { $0.reserveCapacity(16) }
     RuntimeLog.made(self)
   }

@@ -11,6 +11,7 @@ enum CoreLeases {
   }
 
   private static let table = Lock(Table())
+  private static let hasSeveralNodes = Machine.current.numaNodes.count > 1
 
   /// Leases up to `count` free cores, but no more than the run's part of the machine: where as many runs are under way as
   /// there are cores, each gets one at most.
@@ -32,7 +33,8 @@ enum CoreLeases {
       }
       if let here {
         take(here)
-        if lease.count == 1 { lease.callersCore = here }
+        // A run of a whole machine of several nodes has each worker on the node that has its part of memory.
+        if lease.count == 1, !hasSeveralNodes || min(count, share) < available { lease.callersCore = here }
       }
       for core in 0..<available where lease.count < min(count, share) { take(core) }
       return lease

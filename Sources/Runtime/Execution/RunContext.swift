@@ -47,13 +47,20 @@ final class RunContext: TeamWork, @unchecked Sendable {
     team = Team(workerCount: session.workers)
     self.session = session
     progress = StepProgress(session.partition, plan.order)
-    arena = try AlignedMemory(allocating: plan.arenaByteCount, for: "temporary values")
+    let places = session.partition.places
+    /// Each worker uses its own part.
+    func shared(_ byteCount: Int, for name: String) throws(TesseraError) -> AlignedMemory {
+      try AlignedMemory(
+        allocating: byteCount, for: name, homes: PageHomes(cutting: byteCount, among: places), binder: session.pages)
+    }
+    arena = try AlignedMemory(
+      allocating: plan.arenaByteCount, for: "temporary values", homes: session.partition.arenaHomes,
+      binder: session.pages)
     scratchStride = MemoryPlan.aligned(plan.scratchByteCount)
-    scratch = try AlignedMemory(allocating: scratchStride * session.workers, for: "scratch")
+    scratch = try shared(scratchStride * session.workers, for: "scratch")
     var ownOutputs: [AlignedMemory] = []
     for output in graph.outputs {
-      ownOutputs.append(
-        try AlignedMemory(allocating: graph.type(of: output.value).byteCount, for: "output \(output.name)"))
+      ownOutputs.append(try shared(graph.type(of: output.value).byteCount, for: "output \(output.name)"))
     }
     self.ownOutputs = ownOutputs
     inputs = Array(repeating: nil, count: graph.inputs.count)
