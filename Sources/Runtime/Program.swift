@@ -59,7 +59,7 @@ public struct Program: Sendable {
   let memoryLimit: Int?
 
   /// Compiles a graph.
-  /// - Parameter machine: whose caches blocking follows from.
+  /// - Parameter machine: whose caches blocking follows from, and whose NUMA nodes memory is cut among.
   /// - Throws: ``TesseraError/Code/unsupported`` if an operation or element type has no kernel, or the processor lacks
   ///   the instruction set; ``TesseraError/Code/memoryLimitExceeded``.
   public init(_ graph: Graph, options: Options = Options(), for machine: Machine = .current) throws(TesseraError) {
@@ -92,7 +92,7 @@ public struct Program: Sendable {
     self.graph = simplified
     plan = try Planner.plan(
       simplified, kernels: kernels, selection: selection,
-      usesReferenceKernels: options.usesReferenceKernels)
+      usesReferenceKernels: options.usesReferenceKernels, isForSeveralNodes: machine.numaNodes.count > 1)
     memoryLimit = options.memoryLimit
     try MemoryUse(plan, of: simplified, workers: machine.defaultWorkerCount).check(limit: memoryLimit)
     var constants: [AlignedMemory] = []

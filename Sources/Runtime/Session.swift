@@ -25,7 +25,10 @@ public final class Session: Sendable {
   let prepared: PreparedMemory
   /// Who computes what, as long as all workers are there.
   let partition: PartitionPlan
+  /// What puts memory on the nodes of those who use it.
+  let pages: PageBinder
   private let idle = Lock<[RunContext]>([])
+  private let idleCalls = Lock<[RunCall]>([])
 
   /// Binds a program. Variables that the store doesn't hold yet are added with their initial values.
   /// - Parameters:
@@ -47,10 +50,13 @@ public final class Session: Sendable {
       placedOn: .current)
   }
 
-  /// - Parameter machine: whose caches and nodes the shares follow; the cores are always those of this one.
+  /// - Parameters:
+  ///   - machine: whose caches and nodes the shares follow; the cores are always those of this one.
+  ///   - pages: what puts memory on nodes; nil: the system, where the machine is this one.
   package init(
     _ program: Program, store: ParameterStore, workers: Int?, binding: WorkerBinding = .automatic,
-    executor: Executor? = nil, metrics: (any MetricsFactory)? = nil, placedOn machine: Machine
+    executor: Executor? = nil, metrics: (any MetricsFactory)? = nil, placedOn machine: Machine,
+    pages: PageBinder? = nil
   ) throws(TesseraError) {
     if let workers {
       guard (1...Self.maximumWorkers).contains(workers) else {
@@ -79,9 +85,11 @@ public final class Session: Sendable {
     self.executor = executor
     self.metrics = RunMetrics(metrics ?? MetricsSystem.factory, program.plan)
     self.variables = variables
-    prepared = try PreparedMemory(program.plan)
+    self.pages = pages ?? (machine.isThisSystem ? .system : .none)
     partition = PartitionPlan(program.plan, machine: machine, workers: self.workers)
+    prepared = try PreparedMemory(program.plan, on: partition.places, self.pages)
     idle.withLock { $0.reserveCapacity(16) }
+    idleCalls.withLock { $0.reserveCapacity(16) }
     RuntimeLog.made(self)
   }
 
@@ -159,26 +167,66 @@ public final class Session: Sendable {
     let start = metrics == nil ? 0 : TaskRecorder.now
     var hasFailed = true
     defer { metrics?.record(since: start, failed: hasFailed) }
-    let context = try idleContext()
+    let call =
+      idleCalls.withLock { $0.popLast() }
+      ?? RunCall(inputCount: program.graph.inputs.count, outputCount: program.graph.outputs.count)
     defer {
-      context.forgetBindings()
-      idle.withLock { $0.append(context) }
+      call.forget()
+      idleCalls.withLock { $0.append(call) }
     }
-    try bind(RunBindings(context: context, graph: program.graph))
-    for (index, input) in program.graph.inputs.enumerated() where context.inputs[index] == nil {
+    try bind(RunBindings(call: call, graph: program.graph))
+    for (index, input) in program.graph.inputs.enumerated() where call.inputs[index] == nil {
       throw TesseraError(
         .notFound, at: "inputs", expected: "memory for input \(input.name)", found: "none")
     }
+    let value: Result
     if program.isTraining {
-      try store.writing.withLock { (_) throws(TesseraError) in
-        try runStep(context, isProfiled: isProfiled, recorder: recorder)
+      value = try store.writing.withLock { (_) throws(TesseraError) in
+        try perform(call, isProfiled: isProfiled, recorder: recorder, result)
       }
     } else {
-      store.lock.lockShared()
-      defer { store.lock.unlockShared() }
-      try perform(context, isProfiled: isProfiled, recorder: recorder)
+      value = try perform(call, isProfiled: isProfiled, recorder: recorder, result)
     }
     hasFailed = false
+    return value
+  }
+
+  /// Runs the plan when its turn has come, in memory that the run before has left in the caches.
+  private func perform<Result>(
+    _ call: RunCall, isProfiled: Bool, recorder: TaskRecorder?, _ result: (RunContext) -> Result
+  ) throws(TesseraError) -> Result {
+    let scope = CurrentThread.team
+    // Within a run its worker does this one, too.
+    let isNested = CurrentThread.isWorking || scope?.isFree == false
+    let limit = min(workers, scope?.workerCount ?? workers)
+    let wanted =
+      isNested
+      ? 1 : EnvironmentSettings.sharesSmallRuns ? limit : program.workers(atMost: limit, isAwake: scope != nil)
+    // Nothing that another run waits for is held meanwhile, but for the right to make the next training step.
+    let lease =
+      isNested
+      ? nil
+      : CoreLeases.lease(wanted, byteCount: program.plan.arenaByteCount, patience: patience(deadline: call.deadline))
+    defer { if let lease { CoreLeases.release(lease) } }
+    let context = try idleContext()
+    defer {
+      context.end()
+      idle.withLock { $0.append(context) }
+    }
+    guard !program.isTraining else {
+      // Only a step writes while it holds `writing`, so parameters are read without the lock until the commit takes it alone.
+      defer {
+        if context.didBeginCommit {
+          for index in program.plan.updatedVariables { variables[index].bumpVersion() }
+          store.lock.unlockExclusive()
+        }
+      }
+      try perform(call, in: context, workers: wanted, lease, isProfiled: isProfiled, recorder: recorder)
+      return result(context)
+    }
+    store.lock.lockShared()
+    defer { store.lock.unlockShared() }
+    try perform(call, in: context, workers: wanted, lease, isProfiled: isProfiled, recorder: recorder)
     return result(context)
   }
 
@@ -188,52 +236,45 @@ public final class Session: Sendable {
     return try RunContext(self)
   }
 
-  /// A training step. Only a step writes while it holds `writing`, so parameters are read without the lock until the
-  /// commit takes it alone.
-  private func runStep(_ context: RunContext, isProfiled: Bool, recorder: TaskRecorder?) throws(TesseraError) {
-    defer {
-      if context.didBeginCommit {
-        for index in program.plan.updatedVariables { variables[index].bumpVersion() }
-        store.lock.unlockExclusive()
-      }
-    }
-    try perform(context, isProfiled: isProfiled, recorder: recorder)
-  }
-
   /// Runs the plan with a team, whose workers walk all steps together: that of the scope that the thread is in, or by
   /// one `concurrentPerform`.
-  private func perform(_ context: RunContext, isProfiled: Bool, recorder: TaskRecorder?) throws(TesseraError) {
+  /// - Parameter lease: nil for a run within another.
+  private func perform(
+    _ call: RunCall, in context: RunContext, workers wanted: Int, _ lease: CoreLeases.Lease?, isProfiled: Bool,
+    recorder: TaskRecorder?
+  ) throws(TesseraError) {
     let state = prepared.begin(self)
     defer { if state == .stale && !context.didPublish { prepared.abandon() } }
-    func begin(workers: Int) {
-      context.begin(workers: workers, isProfiled: isProfiled, recorder: recorder) { step in
-        step < program.plan.prepareStepCount
-          && (state == .fresh || prepared.isFresh(step: step, self))
-      }
+    let count = lease?.workers(of: wanted) ?? 1
+    context.begin(call, workers: count, isProfiled: isProfiled, recorder: recorder) { step in
+      step < program.plan.prepareStepCount && (state == .fresh || prepared.isFresh(step: step, self))
     }
-    let scope = CurrentThread.team
-    if CurrentThread.isWorking || scope?.isFree == false {
-      // Within a run: its worker does this one, too.
-      begin(workers: 1)
-      context.work(as: 0, on: nil)
-    } else {
-      let limit = min(workers, scope?.workerCount ?? workers)
-      let wanted =
-        EnvironmentSettings.sharesSmallRuns ? limit : program.workers(atMost: limit, isAwake: scope != nil)
-      let lease = CoreLeases.lease(wanted)
-      defer { CoreLeases.release(lease) }
-      let count = lease.workers(of: wanted)
-      begin(workers: count)
-      if count == 1 {
-        context.work(as: 0, on: binding == .always ? lease.processor(for: 0) : nil)
-      } else if let scope {
+    if let lease, count > 1 {
+      if let scope = CurrentThread.team {
         scope.perform(context, workers: count, lease: lease, binds: binding != .never)
       } else {
         context.team.perform(context, workers: count, lease: lease, binds: binding != .never, executor: executor)
       }
+    } else {
+      context.work(as: 0, on: binding == .always ? lease?.processor(for: 0) : nil)
     }
     if let failure = context.takeFailure() { throw failure }
   }
+
+  /// Seconds that a run may wait for its turn: none where it is shorter than waking its thread is worth, and no longer than
+  /// as many of its kind take as two clients a core may have ahead of them.
+  private func patience(deadline: ContinuousClock.Instant?) -> Double {
+    let estimate = program.plan.estimatedSeconds
+    guard estimate >= Self.leastWaited else { return 0 }
+    let patience = min(Self.mostWaited * estimate, 1)
+    guard let deadline else { return patience }
+    return max(0, min(patience, (deadline - .now) / .seconds(1)))
+  }
+
+  /// A sleeping thread wakes within some 50 us.
+  private static let leastWaited = 200e-6
+  /// Runs of one worker.
+  private static let mostWaited = 8.0
 
   /// Whether a worker that has found work binds to its processor.
   func binds(onto processor: Int) -> Bool {
@@ -276,7 +317,7 @@ public final class Session: Sendable {
 
 /// Says where the inputs of one run are and where its outputs go.
 public struct RunBindings: ~Copyable {
-  let context: RunContext
+  let call: RunCall
   let graph: Graph
 
   /// - Parameters:
@@ -287,7 +328,7 @@ public struct RunBindings: ~Copyable {
   public func setInput(_ name: String, _ bytes: UnsafeRawBufferPointer) throws(TesseraError) {
     for (index, input) in graph.inputs.enumerated() where input.name == name {
       try Self.check(bytes, graph.type(of: input.value), "input", name)
-      context.bindInput(index, bytes)
+      call.inputs[index] = bytes
       return
     }
     throw TesseraError(.notFound, at: "inputs", expected: "an input's name", found: name)
@@ -302,7 +343,7 @@ public struct RunBindings: ~Copyable {
   {
     for (index, output) in graph.outputs.enumerated() where output.name == name {
       try Self.check(UnsafeRawBufferPointer(bytes), graph.type(of: output.value), "output", name)
-      context.bindOutput(index, bytes)
+      call.outputs[index] = bytes
       return
     }
     throw TesseraError(.notFound, at: "outputs", expected: "an output's name", found: name)
@@ -310,10 +351,10 @@ public struct RunBindings: ~Copyable {
 
   /// When the run ends if it isn't done: ``TesseraError/Code/deadlineExceeded``. It looks before each node, and no more
   /// once a training step has begun to write.
-  public func setDeadline(_ deadline: ContinuousClock.Instant?) { context.deadline = deadline }
+  public func setDeadline(_ deadline: ContinuousClock.Instant?) { call.deadline = deadline }
 
   /// What ends the run with ``TesseraError/Code/cancelled``, as a deadline does.
-  public func setCancellation(_ cancellation: Cancellation?) { context.cancellation = cancellation }
+  public func setCancellation(_ cancellation: Cancellation?) { call.cancellation = cancellation }
 
   private static func check(
     _ bytes: UnsafeRawBufferPointer, _ type: TensorType, _ what: String, _ name: String

@@ -76,6 +76,67 @@ import Testing
     other.sync {}
   }
 
+  /// A run asks the executor once, however many steps and workers it has.
+  @Test func aRunAsksTheExecutorOnce() throws {
+    let calls = Atomic<Int>(0)
+    let session = try Self.session(
+      flops: 1e9, workers: 3,
+      executor: { count, body in
+        calls.wrappingAdd(1, ordering: .relaxed)
+        for index in 0..<count { body(index) }
+      }
+    ) { _ in }
+    var runs = 0
+    // A run that gets one core only, while other tests have them, doesn't ask at all.
+    while calls.load(ordering: .relaxed) < 5, runs < 10_000 {
+      let before = calls.load(ordering: .relaxed)
+      try Self.check(session)
+      runs += 1
+      #expect(calls.load(ordering: .relaxed) - before <= 1)
+    }
+    #expect(calls.load(ordering: .relaxed) == 5 || Machine.current.cores.count == 1)
+  }
+
+  /// Passes x on, and takes down where operands are.
+  private struct Located: KernelOperation {
+    let places: Lock<[Int]>
+    var name: String { "located" }
+
+    func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError) -> [TensorType] { [inputs[0]] }
+
+    func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
+      let (count, places) = (context.inputs[0].shape.count, places)
+      return NodeKernel(name: "located", taskCount: 1) { _, arguments in
+        let (x, y) = (arguments.input(0, as: Float.self), arguments.output(0, as: Float.self))
+        for index in 0..<count { y[index] = x[index] }
+        places.withLock { $0 = [Int(bitPattern: x.baseAddress), Int(bitPattern: y.baseAddress)] }
+      }
+    }
+  }
+
+  /// Kernels read and write the caller's memory, not a copy of it.
+  @Test func theCallersMemoryIsUsed() throws {
+    var graph = Graph()
+    let x = try graph.addInput("x", TensorType([4]))
+    let places = Lock<[Int]>([])
+    try graph.addOutput("y", graph.add(Located(places: places), [x], name: "located")[0])
+    let session = try Session(Program(graph), store: ParameterStore(), workers: 1)
+    for value in [1, 2] as [Float] {
+      var (input, output) = ([Float](repeating: value, count: 4), [Float](repeating: 0, count: 4))
+      try input.withUnsafeMutableBytes { input in
+        try output.withUnsafeMutableBytes { output in
+          try session.run { (call) throws(TesseraError) in
+            try call.setInput("x", UnsafeRawBufferPointer(input))
+            try call.setOutput("y", output)
+          }
+          #expect(
+            places.withLock { $0 } == [Int(bitPattern: input.baseAddress), Int(bitPattern: output.baseAddress)])
+        }
+      }
+      #expect(output == input)
+    }
+  }
+
   /// Both workers take part in every run, each on a processor of its own: the first task waits for another one to begin.
   /// In a process of its own, where no other test has leased a core. Of a run that is expected to last: in a short one a
   /// worker that is on its processor already isn't bound to it, and the system may move it while it sleeps.
@@ -317,6 +378,69 @@ import Testing
     let outer = try Self.session { _ in try Self.check(inner) }
     for _ in 0..<20 { try Self.check(outer) }
     try outer.withWorkers { for _ in 0..<20 { try Self.check(outer) } }
+  }
+
+  /// Runs on threads of their own at once, and gives what one of them throws.
+  private static func elsewhere(threads: Int = 1, _ body: @escaping @Sendable (Int) throws -> Void) -> (any Error)? {
+    let error = Lock<(any Error)?>(nil)
+    let group = DispatchGroup()
+    for thread in 0..<threads {
+      group.enter()
+      Thread {
+        do { try body(thread) } catch let thrown { error.withLock { $0 = thrown } }
+        group.leave()
+      }.start()
+    }
+    group.wait()
+    return error.withLock { $0 }
+  }
+
+  /// A run of a millisecond waits for the cores of another: not for good, even where the other waits for it, and not beyond
+  /// its deadline.
+  @Test func runsThatWaitEnd() throws {
+    let workers = Machine.current.cores.count
+    let inner = try Self.session(flops: 8e7, workers: workers) { _ in }
+    for _ in 0..<3 {
+      let failure = Lock<(any Error)?>(nil)
+      let outer = try Self.session(flops: 8e9, workers: workers) { task in
+        guard task == 0 else { return }
+        let error = Self.elsewhere { _ in for _ in 0..<3 { try Self.check(inner) } }
+        failure.withLock { $0 = error }
+      }
+      try Self.check(outer)
+      #expect(failure.withLock { $0 } == nil)
+    }
+    // It would wait for a second.
+    let patient = try Self.session(flops: 8e11, workers: workers) { _ in }
+    let outer = try Self.session(flops: 8e9, workers: workers) { task in
+      guard task == 0 else { return }
+      let error = Self.elsewhere { _ in
+        let x = ["x": try Tensor([1, 2, 3, 4] as [Float], shape: [4])]
+        _ = try patient.run(x, deadline: .now + .milliseconds(5))
+      }
+      // Unless there was a core for it.
+      #expect(error == nil || (error as? TesseraError)?.code == .deadlineExceeded)
+    }
+    try Self.check(outer)
+  }
+
+  /// Many clients of programs that wait for their cores and that don't, with scopes and without: each run ends with
+  /// what it would give alone.
+  @Test func clientsOfOneMachineEnd() throws {
+    let long = try Self.session(flops: 2e7, workers: 4) { _ in }
+    let short = try Self.session(workers: 2) { _ in }
+    let runs = Atomic<Int>(0)
+    let error = Self.elsewhere(threads: 8) { client in
+      let session = client % 3 == 2 ? short : long
+      func run() throws {
+        for _ in 0..<25 {
+          try Self.check(session)
+          runs.wrappingAdd(1, ordering: .relaxed)
+        }
+      }
+      if client % 2 == 0 { try run() } else { try session.withWorkers { try run() } }
+    }
+    #expect(error == nil && runs.load(ordering: .relaxed) == 200)
   }
 
   /// Called off before a run and in the middle of one: an error that names the node, and the next run is as ever.

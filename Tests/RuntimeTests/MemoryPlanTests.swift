@@ -65,6 +65,41 @@ import Testing
     #expect(plan.arenaByteCount <= MemoryPlan.limit(MemoryPlan(values, order: &chain).arenaByteCount))
   }
 
+  /// Cut among nodes, values share memory with values of as many pages only, in the same place; those that are read whole lie
+  /// before them.
+  @Test(arguments: 0..<30)
+  func valuesOfSeveralNodesShareSlots(seed: Int) {
+    var problem = Problem(seed: UInt64(seed), largest: [5000, 200_000, 10_000_000][seed % 3])
+    var random = TestRandom(UInt64(seed))
+    for index in problem.values.indices {
+      problem.values[index].isReadWhole = random.int(0...3) == 0
+      // Some of one size, as in a network.
+      if random.int(0...1) == 0 { problem.values[index].byteCount = 123_456 }
+    }
+    let values = problem.values
+    let plan = MemoryPlan(values, order: &problem.order, isForSeveralNodes: true)
+    let done = Self.done(problem.order)
+    func ends(_ a: MemoryPlan.Temporary, before b: MemoryPlan.Temporary) -> Bool {
+      a.steps.allSatisfy { done[b.steps[0]].contains($0) }
+    }
+    #expect(zip(plan.slots, plan.slots.dropFirst()).allSatisfy { $0.upperBound <= $1.lowerBound })
+    #expect(plan.slots.allSatisfy { $0.lowerBound % AlignedMemory.page == 0 && $0.count % AlignedMemory.page == 0 })
+    for (i, a) in values.enumerated() {
+      let bytes = plan.offsets[i]..<plan.offsets[i] + a.byteCount
+      #expect(bytes.upperBound <= plan.arenaByteCount)
+      if a.isReadWhole {
+        #expect(bytes.upperBound <= plan.slots.first?.lowerBound ?? plan.arenaByteCount)
+      } else {
+        let slot = plan.slots.first { $0.lowerBound == bytes.lowerBound }
+        #expect(slot.map { bytes.count <= $0.count && $0.count < max(1, bytes.count) + AlignedMemory.page } == true)
+      }
+      for (j, b) in values.enumerated() where i < j && !ends(a, before: b) && !ends(b, before: a) {
+        #expect(
+          bytes.upperBound <= plan.offsets[j] || plan.offsets[j] + b.byteCount <= bytes.lowerBound)
+      }
+    }
+  }
+
   /// A chain in which only two values live at once needs the memory of the two largest neighbours.
   @Test func aChainReusesMemory() {
     var order = StepOrder(predecessors: (0..<22).map { $0 == 0 ? [] : [$0 - 1] })

@@ -13,10 +13,10 @@ import Testing
       workers: workers)
   }
 
-  /// Several threads run one session at once, each with an arena of its own.
-  @Test func manyThreadsRunOneSession() throws {
-    let session = try inference()
-    let batches = try (0..<4).map { try Batch(3, seed: UInt64($0)).images }
+  /// Several threads run one session at once: short runs side by side, and longer ones that wait for each other's cores.
+  @Test(arguments: [3, 300]) func manyThreadsRunOneSession(batch: Int) throws {
+    let session = try inference(batch: batch)
+    let batches = try (0..<4).map { try Batch(batch, seed: UInt64($0)).images }
     let expected = try batches.map { try session.run(["input": $0])["output"]?.elements(as: Float.self) }
     let wrong = Atomic<Int>(0)
     DispatchQueue.concurrentPerform(iterations: 4) { thread in

@@ -1,57 +1,102 @@
 import CTesseraShims
+import Dispatch
+import TesseraKernels
 
 /// The cores that runs of this process have at this moment, so that concurrent runs share the machine instead of
 /// competing for it, and no core has two bound workers.
+///
+/// A run waits for its cores, but never for longer than its patience: whoever has them may itself be waiting for the run. Then
+/// it goes on with what is free, or unbound on its caller.
 enum CoreLeases {
-  private struct Table {
-    /// One bit a core of ``Machine/current``, up to 1,024.
-    var taken: InlineArray<16, UInt64> = .init(repeating: 0)
-    /// Runs under way, whether they got cores or not.
-    var runs = 0
+  /// One that waits. What it is given is the table's lock's; each lease is signaled once.
+  private final class Waiter: @unchecked Sendable {
+    let semaphore = DispatchSemaphore(value: 0)
+    var cores: CoreTable.Lease?
   }
 
-  private static let table = Lock(Table())
+  private struct State {
+    var table = CoreTable(
+      coreCount: Machine.current.cores.count,
+      cacheByteCount: Machine.current.caches.level3Bytes * Set(Machine.current.cores.map(\.level3)).count)
+    /// By number. Those that no one waits with are kept for the next.
+    var waiters: [Waiter] = []
+    var idle: [Int] = []
 
-  /// Leases up to `count` free cores, but no more than the run's part of the machine: where as many runs are under way as
-  /// there are cores, each gets one at most.
-  static func lease(_ count: Int) -> Lease {
-    let cores = Machine.current.cores
-    let available = min(cores.count, 1024)
-    let processor = Int(tessera_current_processor())
-    let here = cores.prefix(available).firstIndex { $0.processor == processor }
-    return table.withLock { table in
-      table.runs += 1
-      let share = max(1, available / table.runs)
-      var lease = Lease()
-      func take(_ core: Int) {
-        let bit: UInt64 = 1 << UInt64(core & 63)
-        guard table.taken[core >> 6] & bit == 0 else { return }
-        table.taken[core >> 6] |= bit
-        lease.bits[core >> 6] |= bit
-        lease.count += 1
+    mutating func wait(_ demand: CoreTable.Demand) -> (number: Int, waiter: Waiter) {
+      if idle.isEmpty {
+        idle.append(waiters.count)
+        waiters.append(Waiter())
       }
-      if let here {
-        take(here)
-        if lease.count == 1 { lease.callersCore = here }
-      }
-      for core in 0..<available where lease.count < min(count, share) { take(core) }
-      return lease
+      let number = idle.removeLast()
+      table.wait(number, demand)
+      return (number, waiters[number])
     }
+
+    /// Wakes those who may go in.
+    mutating func letIn() {
+      while let (number, cores) = table.enterNext() {
+        waiters[number].cores = cores
+        waiters[number].semaphore.signal()
+      }
+    }
+  }
+
+  private static let state = Lock(State())
+  private static let hasSeveralNodes = Machine.current.numaNodes.count > 1
+
+  /// Leases up to `count` cores, but no more than the run's part of the machine.
+  /// - Parameters:
+  ///   - byteCount: of the run's own memory.
+  ///   - patience: seconds that it may wait.
+  static func lease(_ count: Int, byteCount: Int = 0, patience: Double = 0) -> Lease {
+    let demand = CoreTable.Demand(cores: count, byteCount: byteCount)
+    var cores = CoreTable.Lease()
+    let waiting: (number: Int, waiter: Waiter)? = state.withLock { state in
+      if patience > 0, !state.table.admits(demand) { return state.wait(demand) }
+      cores = state.table.enter(demand, here: here)
+      return nil
+    }
+    if let (number, waiter) = waiting {
+      let isLate = waiter.semaphore.wait(timeout: .now() + patience) == .timedOut
+      state.withLock { state in
+        if let given = waiter.cores {
+          cores = given
+          waiter.cores = nil
+          if isLate { waiter.semaphore.wait() }
+        } else {
+          state.table.giveUp(number)
+          cores = state.table.enter(demand, here: here)
+          state.letIn()
+        }
+        state.idle.append(number)
+      }
+    }
+    // A run of a whole machine of several nodes has each worker on the node that has its part of memory.
+    let isWhole = cores.count == Machine.current.cores.count
+    let callersCore = hasSeveralNodes && isWhole ? nil : here.flatMap { cores.contains($0) ? $0 : nil }
+    return Lease(cores: cores, callersCore: callersCore)
   }
 
   static func release(_ lease: Lease) {
-    table.withLock { table in
-      table.runs -= 1
-      for word in table.taken.indices { table.taken[word] &= ~lease.bits[word] }
+    state.withLock { state in
+      state.table.leave(lease.cores)
+      state.letIn()
     }
+  }
+
+  /// The core that the calling thread is on; nil where the system doesn't tell, or the process may not use it.
+  private static var here: Int? {
+    let processor = Int(tessera_current_processor())
+    return Machine.current.cores.prefix(CoreTable.maximumCores).firstIndex { $0.processor == processor }
   }
 
   /// Cores of one run.
   struct Lease: Sendable {
-    fileprivate var bits: InlineArray<16, UInt64> = .init(repeating: 0)
-    fileprivate(set) var count = 0
+    fileprivate var cores = CoreTable.Lease()
     /// The core on which the caller is already.
     fileprivate var callersCore: Int?
+
+    var count: Int { cores.count }
 
     /// How many workers may share the run, of `wanted`: one a core. More workers than the machine has cores, asked for on
     /// purpose, are let be where the run has them all.
@@ -64,8 +109,8 @@ enum CoreLeases {
     func processor(for worker: Int) -> Int? {
       if worker == 0, let callersCore { return Machine.current.cores[callersCore].processor }
       var left = worker - (callersCore == nil ? 0 : 1)
-      for word in bits.indices {
-        var rest = bits[word]
+      for word in cores.bits.indices {
+        var rest = cores.bits[word]
         if let callersCore, callersCore >> 6 == word { rest &= ~(1 << UInt64(callersCore & 63)) }
         while rest != 0 {
           if left == 0 { return Machine.current.cores[(word << 6) + rest.trailingZeroBitCount].processor }

@@ -13,8 +13,10 @@ final class PreparedMemory: @unchecked Sendable {
   /// The same over all steps, for the quick look.
   private let total = Atomic<UInt64>(.max)
 
-  init(_ plan: ExecutionPlan) throws(TesseraError) {
-    memory = try AlignedMemory(allocating: plan.preparedByteCount, for: "prepared weights")
+  init(_ plan: ExecutionPlan, on places: WorkerPlaces, _ pages: PageBinder) throws(TesseraError) {
+    memory = try AlignedMemory(
+      allocating: plan.preparedByteCount, for: "prepared weights",
+      homes: PageHomes(spreading: plan.preparedByteCount, over: places.nodes.map(\.node)), binder: pages)
     versions = Array(repeating: .max, count: plan.prepareStepCount)
   }
 

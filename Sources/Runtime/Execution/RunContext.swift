@@ -22,11 +22,9 @@ final class RunContext: TeamWork, @unchecked Sendable {
   private let firstOperand: [Int]
   /// Operands whose address a run's bindings decide.
   private let boundOperands: [(operand: Int, isInput: Bool, index: Int)]
-  private(set) var inputs: [UnsafeRawBufferPointer?]
   /// What calls the run off, if anything does.
-  var cancellation: Cancellation?
-  var deadline: ContinuousClock.Instant?
-  private(set) var outputs: [UnsafeMutableRawBufferPointer]
+  private var cancellation: Cancellation?
+  private var deadline: ContinuousClock.Instant?
 
   /// When each step was finished, in nanoseconds, if the run is profiled: written by the worker that finished it.
   private let finishedAt: UnsafeMutablePointer<UInt64>
@@ -47,17 +45,22 @@ final class RunContext: TeamWork, @unchecked Sendable {
     team = Team(workerCount: session.workers)
     self.session = session
     progress = StepProgress(session.partition, plan.order)
-    arena = try AlignedMemory(allocating: plan.arenaByteCount, for: "temporary values")
+    let places = session.partition.places
+    /// Each worker uses its own part.
+    func shared(_ byteCount: Int, for name: String) throws(TesseraError) -> AlignedMemory {
+      try AlignedMemory(
+        allocating: byteCount, for: name, homes: PageHomes(cutting: byteCount, among: places), binder: session.pages)
+    }
+    arena = try AlignedMemory(
+      allocating: plan.arenaByteCount, for: "temporary values", homes: session.partition.arenaHomes,
+      binder: session.pages)
     scratchStride = MemoryPlan.aligned(plan.scratchByteCount)
-    scratch = try AlignedMemory(allocating: scratchStride * session.workers, for: "scratch")
+    scratch = try shared(scratchStride * session.workers, for: "scratch")
     var ownOutputs: [AlignedMemory] = []
     for output in graph.outputs {
-      ownOutputs.append(
-        try AlignedMemory(allocating: graph.type(of: output.value).byteCount, for: "output \(output.name)"))
+      ownOutputs.append(try shared(graph.type(of: output.value).byteCount, for: "output \(output.name)"))
     }
     self.ownOutputs = ownOutputs
-    inputs = Array(repeating: nil, count: graph.inputs.count)
-    outputs = ownOutputs.map(\.bytes)
 
     operandCount = plan.steps.reduce(0) { $0 + $1.operands.count }
     operands = .allocate(capacity: max(1, operandCount))
@@ -101,19 +104,9 @@ final class RunContext: TeamWork, @unchecked Sendable {
 
   // MARK: Before a run
 
-  func bindInput(_ index: Int, _ bytes: UnsafeRawBufferPointer) { inputs[index] = bytes }
-
-  func bindOutput(_ index: Int, _ bytes: UnsafeMutableRawBufferPointer) { outputs[index] = bytes }
-
-  func forgetBindings() {
-    for index in inputs.indices { inputs[index] = nil }
-    for index in outputs.indices { outputs[index] = ownOutputs[index].bytes }
-    cancellation = nil
-    deadline = nil
-  }
-
   /// Makes everything ready: all inputs are bound.
-  func begin(workers: Int, isProfiled: Bool, recorder: TaskRecorder?, isSkipped: (Int) -> Bool) {
+  func begin(_ call: RunCall, workers: Int, isProfiled: Bool, recorder: TaskRecorder?, isSkipped: (Int) -> Bool) {
+    (cancellation, deadline) = (call.cancellation, call.deadline)
     self.recorder = recorder
     startedAt = isProfiled ? DispatchTime.now().uptimeNanoseconds : nil
     if isProfiled { finishedAt.update(repeating: 0, count: plan.steps.count) }
@@ -121,8 +114,8 @@ final class RunContext: TeamWork, @unchecked Sendable {
       let count = operands[operand].count
       let base =
         isInput
-        ? UnsafeMutableRawPointer(mutating: inputs[index]?.baseAddress)
-        : outputs[index].baseAddress
+        ? UnsafeMutableRawPointer(mutating: call.inputs[index]?.baseAddress)
+        : call.outputs[index]?.baseAddress ?? ownOutputs[index].base
       operands[operand] = UnsafeMutableRawBufferPointer(start: base ?? arena.base, count: count)
     }
     hasFailed.store(false, ordering: .relaxed)
@@ -252,6 +245,8 @@ final class RunContext: TeamWork, @unchecked Sendable {
   }
 
   // MARK: After a run
+
+  func end() { cancellation = nil }
 
   var didPublish: Bool { hasPublished.load(ordering: .relaxed) }
   var didBeginCommit: Bool { hasBegunCommit.load(ordering: .relaxed) }

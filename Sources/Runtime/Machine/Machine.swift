@@ -48,6 +48,13 @@ public struct Machine: Sendable, CustomStringConvertible {
   /// the first wait for it.
   public var defaultWorkerCount: Int { CPUQuota.workers(quota, cores: cores.count) }
 
+  /// The operating system's numbers of the NUMA nodes that usable cores are nearest to, in the order of the cores.
+  package var numaNodes: [Int] {
+    var nodes: [Int] = []
+    for core in cores where !nodes.contains(core.numaNode) { nodes.append(core.numaNode) }
+    return nodes
+  }
+
   // MARK: Where it is read from
 
   /// The computer that this process runs on.

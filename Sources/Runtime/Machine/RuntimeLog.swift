@@ -12,6 +12,9 @@ enum RuntimeLog {
   static let largePagesRefused: Void = logger.notice(
     "the system refused large pages; runs go on with small ones and may be slower")
 
+  static let memoryBindingRefused: Void = logger.notice(
+    "the system refused to bind memory to a NUMA node; its pages are touched from there first")
+
   static let topologyUnknown: Void = logger.notice(
     "hwloc found no topology; typical caches and one core are assumed")
 

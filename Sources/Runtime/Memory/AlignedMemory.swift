@@ -18,13 +18,20 @@ package final class AlignedMemory: @unchecked Sendable {
   private let whole: AlignedMemory?
 
   package static let alignment = 128
+  /// Bytes of a small page, of which one is on one NUMA node.
+  package static let page = 4096
   /// Bytes of a large page on the machines that have them.
   package static let largePage = 2 << 20
 
   /// Sizes follow from what a host asks for: a batch of a million images may be more than the machine has.
+  /// - Parameters:
+  ///   - homes: the NUMA nodes that its pages are to lie on.
+  ///   - binder: what puts them there.
   /// - Throws: ``TesseraError/Code/systemFailure`` that names what the memory is for.
-  package init(allocating byteCount: Int, for name: String) throws(TesseraError) {
-    guard let base = Self.zeros(byteCount) else {
+  package init(
+    allocating byteCount: Int, for name: String, homes: PageHomes = .anywhere, binder: PageBinder = .system
+  ) throws(TesseraError) {
+    guard let base = Self.zeros(byteCount, homes, binder) else {
       throw TesseraError(
         .systemFailure, at: name, expected: "\(byteCount) bytes of memory", found: "less")
     }
@@ -56,16 +63,18 @@ package final class AlignedMemory: @unchecked Sendable {
 
   private static func isLarge(_ byteCount: Int) -> Bool { byteCount >= largePage / 2 }
 
-  private static func zeros(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+  private static func zeros(_ byteCount: Int, _ homes: PageHomes, _ binder: PageBinder) -> UnsafeMutableRawPointer? {
     guard let size = allocatedByteCount(byteCount) else { return nil }
     let isLarge = isLarge(byteCount)
+    let alignment = isLarge ? largePage : homes.parts.isEmpty ? alignment : page
     var base: UnsafeMutableRawPointer?
-    guard posix_memalign(&base, isLarge ? largePage : alignment, size) == 0 else { return nil }
+    guard posix_memalign(&base, alignment, size) == 0, let base else { return nil }
     #if os(Linux)
       if isLarge, madvise(base, size, Int32(MADV_HUGEPAGE)) != 0 { RuntimeLog.largePagesRefused }
     #endif
+    binder.place(UnsafeMutableRawBufferPointer(start: base, count: byteCount), homes)
     // Every page is there before the first run.
-    base?.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+    base.initializeMemory(as: UInt8.self, repeating: 0, count: size)
     return base
   }
 

@@ -87,8 +87,11 @@ public final class ParameterStore: Sendable {
     let new = graph.variables.map(\.variable).filter { stored($0.name) == nil }
     var added: [StoredVariable] = []
     guard !new.isEmpty else { return }
-    // One piece for all: large pages aren't left partly empty.
-    let memory = try AlignedMemory(allocating: MemoryPlan.byteCount(of: new), for: "variables")
+    // One piece for all: large pages aren't left partly empty. All workers read it.
+    let byteCount = MemoryPlan.byteCount(of: new)
+    let memory = try AlignedMemory(
+      allocating: byteCount, for: "variables",
+      homes: PageHomes(spreading: byteCount, over: Machine.current.numaNodes))
     var offset = 0
     for variable in new {
       let part = AlignedMemory(offset..<offset + variable.type.byteCount, of: memory)

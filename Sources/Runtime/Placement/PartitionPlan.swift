@@ -8,12 +8,15 @@ package struct PartitionPlan: Sendable {
   package let places: WorkerPlaces
   /// One a step.
   package let walks: [TaskWalk]
+  /// On which nodes the pages of a run's temporary values lie.
+  package let arenaHomes: PageHomes
 
   init(_ plan: ExecutionPlan, machine: Machine, workers: Int) {
     let places = WorkerPlaces(machine, workers: workers)
     self.places = places
     let choice = WalkChoice(places: places)
     walks = plan.steps.map { choice.walk($0) }
+    arenaHomes = PageHomes(arenaOf: plan, places)
   }
 
   /// The tasks of a step that a worker has for its own, in the order in which it takes them.

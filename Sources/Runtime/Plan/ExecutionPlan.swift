@@ -73,6 +73,8 @@ struct ExecutionPlan: Sendable {
   /// How long a run takes one worker, roughly: what it decides is how many workers share it.
   var estimatedSeconds = 0.0
   var arenaByteCount = 0
+  /// As ``MemoryPlan/slots``.
+  var arenaSlots: [Range<Int>] = []
   /// What is alive in the arena when most is.
   var peak = ArenaPeak()
   var preparedByteCount = 0

@@ -4,6 +4,8 @@ package struct MemoryAccess: Sendable {
   package let memory: Location
   package let bytes: Range<Int>
   package let isWrite: Bool
+  /// Whether each worker needs all of them: packed weights.
+  package let isWhole: Bool
 
   /// Whether the two may not happen at the same time.
   package func conflicts(with other: MemoryAccess) -> Bool {
@@ -26,7 +28,8 @@ extension Program {
           case let place: (place, 0)
           }
         return MemoryAccess(
-          memory: memory, bytes: offset..<offset + operand.byteCount, isWrite: index >= step.inputCount)
+          memory: memory, bytes: offset..<offset + operand.byteCount, isWrite: index >= step.inputCount,
+          isWhole: index == step.shape.weightOperand)
       }
     }
   }

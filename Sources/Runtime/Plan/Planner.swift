@@ -7,6 +7,7 @@ struct Planner {
   private let kernels: any KernelSet.Type
   private let selection: AlgorithmSelection
   private let usesReferenceKernels: Bool
+  private let isForSeveralNodes: Bool
 
   private var plan = ExecutionPlan()
   private var nodeKernels: [NodeKernel] = []
@@ -19,21 +20,26 @@ struct Planner {
   /// When a node is computed.
   private enum Phase { case prepare, main, commit }
 
+  /// - Parameter isForSeveralNodes: as ``MemoryPlan/init(_:order:isForSeveralNodes:)``.
   static func plan(
-    _ graph: Graph, kernels: any KernelSet.Type, selection: AlgorithmSelection, usesReferenceKernels: Bool
+    _ graph: Graph, kernels: any KernelSet.Type, selection: AlgorithmSelection, usesReferenceKernels: Bool,
+    isForSeveralNodes: Bool
   ) throws(TesseraError) -> ExecutionPlan {
     var planner = Planner(
-      graph: graph, kernels: kernels, selection: selection, usesReferenceKernels: usesReferenceKernels)
+      graph: graph, kernels: kernels, selection: selection, usesReferenceKernels: usesReferenceKernels,
+      isForSeveralNodes: isForSeveralNodes)
     return try planner.makePlan()
   }
 
   private init(
-    graph: Graph, kernels: any KernelSet.Type, selection: AlgorithmSelection, usesReferenceKernels: Bool
+    graph: Graph, kernels: any KernelSet.Type, selection: AlgorithmSelection, usesReferenceKernels: Bool,
+    isForSeveralNodes: Bool
   ) {
     self.graph = graph
     self.kernels = kernels
     self.selection = selection
     self.usesReferenceKernels = usesReferenceKernels
+    self.isForSeveralNodes = isForSeveralNodes
   }
 
   private mutating func makePlan() throws(TesseraError) -> ExecutionPlan {
@@ -266,9 +272,13 @@ struct Planner {
     var values = temporaryByteCounts.map { MemoryPlan.Temporary(byteCount: $0, steps: []) }
     for (index, step) in plan.steps.enumerated() {
       for number in Set(step.operands.compactMap(\.temporary)) { values[number].steps.append(index) }
+      if let weights = step.shape.weightOperand.flatMap({ step.operands[$0].temporary }) {
+        values[weights].isReadWhole = true
+      }
     }
-    let memory = MemoryPlan(values, order: &plan.order)
+    let memory = MemoryPlan(values, order: &plan.order, isForSeveralNodes: isForSeveralNodes)
     plan.arenaByteCount = memory.arenaByteCount
+    plan.arenaSlots = memory.slots
     plan.peak = ArenaPeak(values, plan.steps)
     for step in plan.steps.indices {
       for operand in plan.steps[step].operands.indices {
