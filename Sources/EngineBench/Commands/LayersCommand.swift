@@ -137,7 +137,7 @@ private enum LayerLine {
       result.name, ConvolutionPass(rawValue: result.pass)?.shortName ?? result.pass,
       algorithm(result.algorithm),
       Format.milliseconds(result.bestMs * 1e-3), Format.milliseconds(result.medianMs * 1e-3),
-      Format.fixed(100 * result.spread, 1), Format.fixed(result.gflops, 1),
+      Format.fixed(100 * result.spread, result.spread < 0.1 ? 1 : 0), Format.fixed(result.gflops, 1),
       Format.fixed(result.percentOfPeak, 1),
       result.maxError.map { String(format: "%.0e", $0) }
         ?? Format.fixed(result.intensity, result.intensity < 100 ? 1 : 0),
