@@ -13,8 +13,8 @@ struct EngineBench: ParsableCommand {
     subcommands: [
       RunCommand.self, VerifyCommand.self, TopologyCommand.self, PeakCommand.self, LayersCommand.self,
       OperationsCommand.self, NetworkCommand.self, ScalingCommand.self, ServeLoadCommand.self, ExplainCommand.self,
-      MemoryCommand.self, TraceCommand.self, TuneCommand.self, TrainCommand.self, ConformanceCommand.self,
-      ExportCommand.self,
+      MemoryCommand.self, TraceCommand.self, TuneCommand.self, TrainCommand.self, CompareCommand.self,
+      ReportCommand.self, ConformanceCommand.self, ExportCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 

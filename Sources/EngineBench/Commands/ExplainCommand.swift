@@ -11,9 +11,8 @@ struct ExplainCommand: ParsableCommand {
       many of them a worker has of its own, operations of the direct algorithm, bytes of all operands, predicted time and what \
       bounds it, and where the result lies. Predictions are made of the peak and the bandwidths of this machine, measured first \
       within some two seconds; the network itself is not run.
-
-      Example: engine-bench explain resnet50 --batch 8 --mode training --format json
-      """)
+      """
+        + "\n\n" + examples("explain resnet50 --batch 8 --mode training --format json"))
 
   @OptionGroup var argument: NetworkArgument
 

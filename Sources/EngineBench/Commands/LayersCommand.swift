@@ -14,7 +14,9 @@ struct LayersCommand: ParsableCommand {
       of workers, measured first. bytes are those of all operands, each once; FL/B, operations of the direct algorithm by them. \
       bound is what the roofline says: arithmetic, or the level of memory that the operands fit in (with --cold always memory), \
       whose bandwidth is measured when it is first needed.
-      """)
+      """
+        + "\n\n"
+        + examples("layers --suite resnet50 --pass all", "layers --layers layers.csv --verify --out layers.json"))
 
   @Option(
     help: ArgumentHelp(

@@ -8,7 +8,8 @@ struct MemoryCommand: ParsableCommand {
       The plan is made when the network is compiled, before anything is allocated. Then the network runs, and the growth of \
       the process's peak of resident memory is measured: from before the network is built to after the last step, parameters, \
       images and everything else included.
-      """)
+      """
+        + "\n\n" + examples("memory resnet50 --batch 16", "memory vgg16 --mode inference --limit 2048"))
 
   @OptionGroup var argument: NetworkArgument
 

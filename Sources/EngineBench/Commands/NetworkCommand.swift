@@ -12,7 +12,9 @@ struct NetworkCommand: ParsableCommand {
       soon as it has the one before, without a scope; images_per_second are those of all. A training step is the forward pass in training mode, the mean softmax cross-entropy on one fixed batch, \
       the backward pass and SGD with learning rate 0.0001 and momentum 0.9. The checksum is of the outputs, or of all \
       parameters after three steps.
-      """)
+      """
+        + "\n\n"
+        + examples("network resnet50 --batch 1 --profile", "network model.onnx --mode training --out after.json"))
 
   @OptionGroup var argument: NetworkArgument
 

@@ -12,7 +12,8 @@ struct PeakCommand: ParsableCommand {
       empty_run: a run of a program with nothing to compute. fork_join: a run that wakes all workers, gives each a task with \
       nothing to do, and waits for all; the median. fork_join.awake: the same in a burst of runs, whose workers spin. empty_node: \
       a node of such a run, with a task for each worker; the next waits for all of them, as at a barrier.
-      """)
+      """
+        + "\n\n" + examples("peak", "peak --isa avx2 --workers 1"))
 
   @OptionGroup(title: "Machine") var machine: MachineOptions
 

@@ -8,7 +8,8 @@ import TesseraTraining
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "The main job: topology, peaks, training on the built-in digits, time of each layer.")
+    abstract: "The main job: topology, peaks, training on the built-in digits, time of each layer.",
+    discussion: examples("", "--workers 8"))
 
   @OptionGroup var saved: ChoicesOption
 

@@ -14,9 +14,8 @@ struct ScalingCommand: ParsableCommand {
       the peak and the bandwidths of a core, measured first. Checksums, of the outputs or of all parameters after three \
       steps, have to be the same bits for all numbers of workers: the command exits with 1 if they aren't. More workers than \
       cores are slower, and still have to agree.
-
-      Example: engine-bench scaling resnet50 --batch 16 --workers all --mode training
-      """)
+      """
+        + "\n\n" + examples("scaling resnet50 --batch 16 --workers all --mode training"))
 
   @OptionGroup var argument: NetworkArgument
 

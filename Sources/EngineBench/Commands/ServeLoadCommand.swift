@@ -12,9 +12,8 @@ struct ServeLoadCommand: ParsableCommand {
       took it. Requests done later than the deadline are missed, as are those that no client had begun when the last one's \
       deadline had passed: their latency is how long they had waited by then. With a noisy neighbour the same requests are \
       offered twice, alone and beside threads that multiply and stream through memory.
-
-      Example: engine-bench serve-load resnet50 --rate 100 --clients 4 --duration 10 --deadline 25 --noisy-neighbour
-      """)
+      """
+        + "\n\n" + examples("serve-load resnet50 --rate 100 --clients 4 --duration 10 --deadline 25 --noisy-neighbour"))
 
   @OptionGroup var argument: NetworkArgument
 

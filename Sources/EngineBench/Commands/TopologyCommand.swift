@@ -12,7 +12,9 @@ struct TopologyCommand: ParsableCommand {
       `lstopo file.xml` has written down. A synthetic description holds levels from the outside in with counts per parent, as \
       in "package:2 numa:4 l3:4 core:8 pu:2", which are 256 cores. With --plan the peak and the bandwidths of a core are \
       measured here, within some two seconds, and a run is predicted from them: of the machine shown, never measured on it.
-      """)
+      """
+        + "\n\n"
+        + examples("topology", "topology --plan resnet50 --batch 256 --synthetic \"package:2 numa:4 l3:4 core:8\""))
 
   @Option(help: ArgumentHelp("Describe a machine that needn't exist.", valueName: "levels"))
   var synthetic: String?

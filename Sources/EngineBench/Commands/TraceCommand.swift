@@ -8,7 +8,8 @@ struct TraceCommand: ParsableCommand {
       The file is in Chrome's trace format, for chrome://tracing and https://ui.perfetto.dev: a row a worker, with a slice for \
       what it computes of a node in one go and in it one for each task. The run is the third, in a scope whose workers stay \
       awake.
-      """)
+      """
+        + "\n\n" + examples("trace mnist_cnn --batch 64 --out trace.json"))
 
   @OptionGroup var argument: NetworkArgument
 

@@ -10,7 +10,9 @@ struct TuneCommand: ParsableCommand {
       turn, as `layers` measures. The fastest is chosen, but what would be chosen without the measurement stays unless another \
       takes \(Format.fixed(100 * AlgorithmTiming.noise, 0)) % less. `--choices` of other commands, or a program, loads the file; \
       `--choices` here is what to begin with: the new file holds both.
-      """)
+      """
+        + "\n\n"
+        + examples("tune mnist_cnn --batch 64 --out choices.json", "tune --layers layers.csv --out choices.json"))
 
   @Argument(
     help:

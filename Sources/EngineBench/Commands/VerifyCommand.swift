@@ -16,9 +16,8 @@ struct VerifyCommand: ParsableCommand {
       summation, that of Winograd's transforms, or 2e-5 of the largest element for what isn't a sum of products. Then networks run with several numbers of workers, more \
       than there are cores too, inference and training: checksums have to be the same bits. Exits with 0 if everything \
       is right, with 1 if not.
-
-      Example: engine-bench verify --quick
-      """)
+      """
+        + "\n\n" + examples("verify --quick"))
 
   @Flag(help: "Fewer and smaller problems: some seconds.")
   var quick = false
