@@ -1,12 +1,13 @@
 # Everything needs Swift only; what else the build wants, Scripts/setup.sh installs.
 
-.PHONY: help bench test check setup lint format disassembly sanitize embedding clean
+.PHONY: help bench test check setup lint format disassembly sanitize embedding manual clean
 
 help:
 	@echo "make bench    build, then the main job: topology, peaks, training on real digits, time of each layer"
 	@echo "make test     build, then all tests"
 	@echo "make check    format, disassembly, sanitizers (warnings are errors), the embedding example"
 	@echo "make format   rewrite all sources in the project's format"
+	@echo "make manual   write Docs/engine-bench.1 anew, the manual page"
 	@echo "make clean    remove all that was built"
 
 setup:
@@ -40,6 +41,12 @@ embedding: setup
 sanitize: setup
 	TESSERA_TESTS=short Scripts/sanitize.sh address
 	TESSERA_TESTS=short Scripts/sanitize.sh thread
+
+# From what the commands say of themselves, by the argument parser's own tool.
+manual: setup
+	swift build -c release --product engine-bench
+	swift build -c release --product generate-manual
+	.build/release/generate-manual .build/release/engine-bench --output-directory Docs
 
 clean:
 	rm -rf .build .build-*

@@ -11,9 +11,10 @@ struct EngineBench: ParsableCommand {
     abstract: "What this machine can do with convolutional networks, and where the time goes.",
     version: version,
     subcommands: [
-      RunCommand.self, TopologyCommand.self, TrainCommand.self, LayersCommand.self, OperationsCommand.self,
-      NetworkCommand.self, MemoryCommand.self, TraceCommand.self, TuneCommand.self, PeakCommand.self,
-      ConformanceCommand.self, ExportCommand.self,
+      RunCommand.self, VerifyCommand.self, TopologyCommand.self, PeakCommand.self, LayersCommand.self,
+      OperationsCommand.self, NetworkCommand.self, ScalingCommand.self, ServeLoadCommand.self, ExplainCommand.self,
+      MemoryCommand.self, TraceCommand.self, TuneCommand.self, TrainCommand.self, CompareCommand.self,
+      ReportCommand.self, ConformanceCommand.self, ExportCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 

@@ -29,6 +29,50 @@ package enum GeneratedGeometries {
     return result
   }
 
+  /// What the pixel-block algorithm serves: few channels in windows, strides, dilations and paddings of all kinds.
+  package static func pixelBlock(_ kernels: any KernelSet.Type, count: Int, maximumFlops: Double)
+    -> [ConvolutionGeometry]
+  {
+    var random = PhiloxGenerator(seed: 77)
+    var result: [ConvolutionGeometry] = []
+    while result.count < count {
+      var g = ConvolutionGeometry(
+        n: random.integer(0...4), h: random.integer(1...19), w: random.one(of: [1, 2, 3, 5, 8, 13, 16, 21, 33]),
+        c: random.integer(1...8), k: random.one(of: [1, 2, 3, 7, 16, 17, 33, 64]), r: random.integer(1...7),
+        s: random.integer(1...7), strideY: random.integer(1...4), strideX: random.integer(1...4),
+        dilationY: random.one(of: [1, 1, 2, 3]), dilationX: random.one(of: [1, 1, 2, 3]))
+      let mostPadding = random.one(of: [0, 1, 3, 10])
+      (g.padTop, g.padLeft) = (random.integer(0...mostPadding), random.integer(0...mostPadding))
+      (g.padBottom, g.padRight) = (random.integer(0...mostPadding), random.integer(0...mostPadding))
+      let rows = g.h + g.padTop + g.padBottom - (g.r - 1) * g.dilationY
+      let columns = g.w + g.padLeft + g.padRight - (g.s - 1) * g.dilationX
+      guard rows > 0, columns > 0, g.flops < maximumFlops,
+        kernels.refusal(.pixelBlock, .backwardData, g, numerics: .exact) == nil
+      else { continue }
+      result.append(g)
+    }
+    return result
+  }
+
+  /// Narrow groups, depthwise ones among them, with square windows.
+  package static func narrowGroups(count: Int) -> [ConvolutionGeometry] {
+    var random = PhiloxGenerator(seed: 77)
+    var result: [ConvolutionGeometry] = []
+    while result.count < count {
+      let width = random.one(of: [1, 1, 1, 2, 4, 8])
+      let channels =
+        width == 1 ? random.one(of: [4, 5, 8, 9, 15, 16, 17, 24, 31, 33, 48, 67]) : width * random.integer(1...9)
+      let (window, stride) = (width == 1 ? random.one(of: [3, 5, 7]) : 3, random.integer(1...2))
+      var g = ConvolutionGeometry(
+        n: random.integer(0...3), h: random.integer(1...17), w: random.integer(1...31), c: channels, k: channels,
+        r: window, s: window, strideY: stride, strideX: stride, groups: channels / width)
+      (g.padTop, g.padLeft) = (random.integer(0...window), random.integer(0...window))
+      (g.padBottom, g.padRight) = (random.integer(0...window), random.integer(0...window))
+      if g.h + g.padTop + g.padBottom >= window, g.w + g.padLeft + g.padRight >= window { result.append(g) }
+    }
+    return result
+  }
+
   /// Shapes that networks have, and corners that chance seldom meets.
   package static let chosen = [
     ConvolutionGeometry(n: 2, h: 14, w: 14, c: 64, k: 64, r: 3, s: 3, padTop: 1, padLeft: 1, padBottom: 1, padRight: 1),

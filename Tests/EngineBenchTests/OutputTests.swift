@@ -69,7 +69,7 @@ import Testing
     #expect(sections.count == 4)
     #expect(sections[0][0].hasPrefix("affinity,architecture,command,"))
     #expect(sections[0][1].contains("\"[\"\"network\"\",\"\"digits_cnn\"\","))
-    #expect(sections[2][0] == "gflops,kernel,ms,node,record,schema_version")
+    #expect(sections[2][0] == "batch,gflops,kernel,mode,ms,network,node,record,schema_version,workers")
     #expect(sections[2].count > 3)
   }
 

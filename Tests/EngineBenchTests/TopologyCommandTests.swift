@@ -21,6 +21,23 @@ import Testing
     #expect(more.lines.contains { $0.hasPrefix("warning") && $0.contains("3 run unbound") })
   }
 
+  /// What is below what, how many workers there are, and why.
+  @Test func theMachineIsATree() throws {
+    let result = try engineBench("topology", "--synthetic", "package:2 numa:2 l3:2 l2:2 core:2 pu:2")
+    #expect(result.status == 0, "\(result.errors)")
+    for line in ["package 1 ", "  NUMA node 3 ", "    L3 7 ", "      L2 15 "] {
+      #expect(result.lines.contains { $0.hasPrefix(line) }, "\(line)")
+    }
+    // Cores, processors, workers.
+    #expect(result.lines.last?.split(separator: " ") == ["L2", "15", "30-31", "4", "30-31"])
+    #expect(result.lines.contains { $0.hasPrefix("chosen") && $0.hasSuffix("one a usable core") })
+    let asked = try engineBench("topology", "--workers", "2", "--format", "json")
+    let record = try #require(try asked.records("topology").first)
+    #expect(record["workers_reason"] as? String == "by --workers")
+    let environment = try engineBench("topology", environment: ["TESSERA_WORKERS": "3"])
+    #expect(environment.lines.contains { $0.hasPrefix("chosen") && $0.hasSuffix("by TESSERA_WORKERS") })
+  }
+
   @Test func aPlanSaysWhoComputesWhat() throws {
     let result = try engineBench(
       "topology", "--plan", "cifar_cnn", "--batch", "256", "--synthetic", Self.large, "--node-bandwidth", "100")

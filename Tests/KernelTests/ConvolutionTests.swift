@@ -31,19 +31,7 @@ let allActivations: [Activation] = [
   @Test(arguments: KernelCatalogue.supported)
   func narrowGroups(_ set: InstructionSet) throws {
     let kernels = try kernels(of: set)
-    var random = PhiloxGenerator(seed: 77)
-    for _ in 0..<(isShort ? 20 : 160) {
-      let width = random.one(of: [1, 1, 1, 2, 4, 8])
-      let channels =
-        width == 1 ? random.one(of: [4, 5, 8, 9, 15, 16, 17, 24, 31, 33, 48, 67]) : width * random.integer(1...9)
-      let (window, stride) = (width == 1 ? random.one(of: [3, 5, 7]) : 3, random.integer(1...2))
-      var g = ConvolutionGeometry(
-        n: random.integer(0...3), h: random.integer(1...17), w: random.integer(1...31), c: channels, k: channels,
-        r: window, s: window, strideY: stride, strideX: stride, groups: channels / width)
-      (g.padTop, g.padLeft) = (random.integer(0...window), random.integer(0...window))
-      (g.padBottom, g.padRight) = (random.integer(0...window), random.integer(0...window))
-      if g.h + g.padTop + g.padBottom >= window, g.w + g.padLeft + g.padRight >= window { check(kernels, g) }
-    }
+    for g in GeneratedGeometries.narrowGroups(count: isShort ? 20 : 160) { check(kernels, g) }
   }
 
   @Test(arguments: KernelCatalogue.supported)

@@ -10,7 +10,8 @@ struct ConformanceCommand: ParsableCommand {
       |y - e| <= 1e-7 + 1e-3 |e|, those of models with more than ten nodes at |y - e| <= 1e-4 max |e|; integers, \
       shapes, NaN and infinities exactly. Inputs that shapes depend on are fixed to the test's values before the model \
       is compiled. Exits with 0 if every test passed, 1 if one failed, 3 if some were only unsupported.
-      """)
+      """
+        + "\n\n" + examples("conformance onnx/backend/test/data/node"))
 
   @Argument(help: "Tests, or folders of them.")
   var directories: [String]

@@ -11,7 +11,8 @@ struct ExportCommand: ParsableCommand {
       Networks are those of the network command, with random weights. DIR gets model.onnx and test_data_set_0 with \
       random images [N, C, H, W] and the outputs that Tessera computes of them: a test for the conformance command, \
       and for any other engine.
-      """)
+      """
+        + "\n\n" + examples("export resnet18 DIR"))
 
   @Argument(help: "The network's name.")
   var network: String

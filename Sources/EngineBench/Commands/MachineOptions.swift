@@ -7,20 +7,22 @@ struct MachineOptions: ParsableArguments {
   @Option(help: "Number of workers (default: TESSERA_WORKERS, or one a usable core).")
   var workers: Int?
 
-  @Option(
-    help: "Instruction set: baseline, avx2 or avx512 (default: TESSERA_ISA, or the best there is).")
-  var isa: String?
+  @OptionGroup var instructionSet: InstructionSetOption
+
+  /// What was asked for; nil: nothing.
+  var isa: String? { instructionSet.isa }
+
+  init() {}
+
+  /// Of a command that takes numbers of workers by an option of its own.
+  init(workers: Int, _ instructionSet: InstructionSetOption) {
+    self.workers = workers
+    self.instructionSet = instructionSet
+  }
 
   func validate() throws {
     if let workers, !(1...Session.maximumWorkers).contains(workers) {
       throw ValidationError("--workers: expected 1 to \(Session.maximumWorkers), found \(workers)")
-    }
-    if let isa {
-      do throws(TesseraError) {
-        _ = try EnvironmentSettings.instructionSet(named: isa, source: "--isa")
-      } catch {
-        throw ValidationError("\(error)")
-      }
     }
   }
 
@@ -30,8 +32,7 @@ struct MachineOptions: ParsableArguments {
   }
 
   func resolvedInstructionSet() throws(TesseraError) -> InstructionSet {
-    if let isa { return try EnvironmentSettings.instructionSet(named: isa, source: "--isa") }
-    return try EnvironmentSettings.instructionSet()
+    try instructionSet.resolved()
   }
 
   func programOptions(

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Tessera
-import TesseraNetworks
 
 struct MemoryCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -9,10 +8,10 @@ struct MemoryCommand: ParsableCommand {
       The plan is made when the network is compiled, before anything is allocated. Then the network runs, and the growth of \
       the process's peak of resident memory is measured: from before the network is built to after the last step, parameters, \
       images and everything else included.
-      """)
+      """
+        + "\n\n" + examples("memory resnet50 --batch 16", "memory vgg16 --mode inference --limit 2048"))
 
-  @Argument(help: "The network's name.")
-  var network: String
+  @OptionGroup var argument: NetworkArgument
 
   @Option(help: "Images a batch.")
   var batch = 16
@@ -55,29 +54,20 @@ struct MemoryCommand: ParsableCommand {
   }
 
   func validate() throws {
-    guard (1...1 << 20).contains(batch) else {
-      throw ValidationError("--batch: expected 1 to \(1 << 20), found \(batch)")
-    }
-    guard (1...1000).contains(steps) else { throw ValidationError("--steps: expected 1 to 1000, found \(steps)") }
-    if let limit, !(1...1 << 30).contains(limit) {
-      throw ValidationError("--limit: expected 1 to \(1 << 30), found \(limit)")
-    }
-    do throws(TesseraError) {
-      _ = try NetworkCatalogue.network(named: network)
-    } catch {
-      throw ValidationError("\(error)")
-    }
+    try expectOption("--batch", batch, in: batchSizes)
+    try expectOption("--steps", steps, in: 1...1000)
+    if let limit { try expectOption("--limit", limit, in: 1...1 << 30) }
   }
 
   func run() throws {
     var options = try machine.programOptions()
     options.recomputes = recomputation
     options.memoryLimit = limit.map { $0 << 20 }
-    let network = try NetworkCatalogue.network(named: network)
+    let source = try argument.source()
     try output.write(machine, measures: false) { writer in
       let before = try PeakMemory.byteCount()
       let benchmark = try NetworkBenchmark(
-        network, batch: batch, mode: mode, seed: 0, workers: machine.resolvedWorkers(), options: options)
+        source, batch: batch, mode: mode, seed: 0, workers: machine.resolvedWorkers(), options: options)
       for _ in 0..<steps {
         try benchmark.run()
         try Interruption.check()
@@ -85,7 +75,7 @@ struct MemoryCommand: ParsableCommand {
       let growth = try PeakMemory.byteCount() - before
       let memory = benchmark.memoryUse
       let result = Result(
-        network: network.name, batch: batch, mode: mode.rawValue, workers: benchmark.workers,
+        network: source.name, batch: batch, mode: mode.rawValue, workers: benchmark.workers,
         plannedBytes: memory.byteCount, expectedGrowthBytes: memory.byteCount + memory.inputByteCount,
         peakGrowthBytes: growth)
       try writer.write(result, text: text(result, memory, benchmark.largePages))

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Tessera
 import TesseraNetworks
-import TesseraONNX
 
 struct NetworkCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -13,10 +12,11 @@ struct NetworkCommand: ParsableCommand {
       soon as it has the one before, without a scope; images_per_second are those of all. A training step is the forward pass in training mode, the mean softmax cross-entropy on one fixed batch, \
       the backward pass and SGD with learning rate 0.0001 and momentum 0.9. The checksum is of the outputs, or of all \
       parameters after three steps.
-      """)
+      """
+        + "\n\n"
+        + examples("network resnet50 --batch 1 --profile", "network model.onnx --mode training --out after.json"))
 
-  @Argument(help: "The network's name, or the path of an ONNX model.")
-  var network: String
+  @OptionGroup var argument: NetworkArgument
 
   @Option(help: "Images a batch.")
   var batch = 16
@@ -54,35 +54,26 @@ struct NetworkCommand: ParsableCommand {
   @OptionGroup(title: "Output") var output: OutputOptions
 
   func validate() throws {
-    guard (1...1 << 20).contains(batch) else {
-      throw ValidationError("--batch: expected 1 to \(1 << 20), found \(batch)")
-    }
+    try expectOption("--batch", batch, in: batchSizes)
     guard (1...(mode == .training ? 1 : 1024)).contains(streams) else {
       throw ValidationError("--streams: expected 1\(mode == .training ? " in training" : " to 1024"), found \(streams)")
     }
     guard duration > 0, duration <= 86_400 else {
-      throw ValidationError("--duration: expected seconds above 0, at most a day, found \(duration)")
-    }
-    do throws(TesseraError) {
-      if !isModel { _ = try NetworkCatalogue.network(named: network) }
-    } catch {
-      throw ValidationError("\(error)")
+      throw ValidationError(
+        "--duration: expected seconds above 0, at most a day, found \(duration)")
     }
   }
-
-  private var isModel: Bool { network.hasSuffix(".onnx") }
 
   func run() throws {
     var options = try machine.programOptions(numerics: precision.numerics, choices: saved.choices())
     options.fusesNodes = fusion
     options.recomputes = recomputation
-    let (network, parameters) =
-      try isModel ? Network.imported(self.network) : (NetworkCatalogue.network(named: network), [:])
+    let source = try argument.source()
     let weights = try published.file()
     try output.write(machine, measures: true) { writer in
       let benchmark = try NetworkBenchmark(
-        network, batch: batch, mode: mode, seed: random.seed, workers: machine.resolvedWorkers(), options: options,
-        weights: weights, except: published.except, parameters: parameters)
+        source, batch: batch, mode: mode, seed: random.seed, workers: machine.resolvedWorkers(),
+        options: options, weights: weights, except: published.except)
       let result = try benchmark.measure(
         repetition.repetition(window: duration / 5, limit: 2 * duration), streams: streams)
       try writer.write(result, text: text(result))
@@ -107,25 +98,9 @@ struct NetworkCommand: ParsableCommand {
       longest           \(time(result.maximumMs))
       spread            \(Format.fixed(100 * result.spread, 1)) % in \(result.windows) windows
       images a second   \(Format.grouped(result.imagesPerSecond))
-      planned memory    \(TopologyReport.size(result.plannedBytes))
+      planned memory    \(TopologyReport.size(result.plannedBytes)), of which arena \(TopologyReport.size(result.arenaBytes))
+      resident at most  \(TopologyReport.size(result.peakRSSBytes))
       checksum          \(result.checksum)
       """
-  }
-}
-
-extension Network {
-  /// A model from a file as a network, with its weights.
-  fileprivate static func imported(_ path: String) throws(TesseraError) -> (Network, [String: Tensor]) {
-    let layer = try ONNXLayer(ONNXModel(path: path))
-    guard let inputShape = layer.inputShape else {
-      throw TesseraError(
-        .notFound, at: path, expected: "a model that states all sizes of its input but the batch", found: "open ones")
-    }
-    let model = Sequential([layer])
-    let graph = try model.graph(batch: 1)
-    let classes = graph.outputs.first.flatMap { graph.shape(of: $0.value).dimensions.last } ?? 1
-    let network = Network(
-      name: path, summary: "an ONNX model", inputShape: inputShape, classes: max(1, classes), model: model)
-    return (network, try layer.parameters())
   }
 }

@@ -11,7 +11,8 @@ struct OperationsCommand: ParsableCommand {
       normalization); a write counts once, though a store reads its line first unless it goes past the caches. Percentages refer \
       to the fastest loop with the nearest share of writes (read, triad, copy or fill, see `peak`) on operands at the same level \
       of memory, measured in the same run. Weights of dense layers were prepared before.
-      """)
+      """
+        + "\n\n" + examples("operations --operator max_pool", "operations --size cache --format csv"))
 
   @Option(help: "Only operators whose name begins so.")
   var `operator` = ""

@@ -9,8 +9,11 @@ struct PeakCommand: ParsableCommand {
       Each figure for one worker and for all of them together, the best of several runs. multiply_add: independent \
       multiply-adds on registers. read, triad (y = a + b / 2), copy and fill move data that fills half of a cache, or four times \
       the last one; a write counts once, though a store reads its line first unless it goes past the caches (stream). \
-      empty_run: a run of a program with nothing to compute. empty_node: a node of such a run, with a task for each worker.
-      """)
+      empty_run: a run of a program with nothing to compute. fork_join: a run that wakes all workers, gives each a task with \
+      nothing to do, and waits for all; the median. fork_join.awake: the same in a burst of runs, whose workers spin. empty_node: \
+      a node of such a run, with a task for each worker; the next waits for all of them, as at a barrier.
+      """
+        + "\n\n" + examples("peak", "peak --isa avx2 --workers 1"))
 
   @OptionGroup(title: "Machine") var machine: MachineOptions
 

@@ -8,7 +8,8 @@ import TesseraTraining
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "The main job: topology, peaks, training on the built-in digits, time of each layer.")
+    abstract: "The main job: topology, peaks, training on the built-in digits, time of each layer.",
+    discussion: examples("", "--workers 8"))
 
   @OptionGroup var saved: ChoicesOption
 
@@ -17,11 +18,12 @@ struct RunCommand: ParsableCommand {
   @OptionGroup(title: "Output") var output: OutputOptions
 
   func run() throws {
-    let workers = try machine.resolvedWorkers()
+    let choice = try WorkerChoice(asked: machine.workers, on: .current, countsHardwareThreads: false)
+    let workers = choice.workers
     let instructionSet = try machine.resolvedInstructionSet()
     let options = try machine.programOptions(choices: saved.choices())
     try output.write(machine, measures: true) { writer in
-      try writer.text(TopologyReport.text(.current, workers: workers, instructionSet: instructionSet))
+      try writer.text(TopologyReport.text(.current, choice, instructionSet: instructionSet))
       let peak = PeakMeasurement(instructionSet: instructionSet, workers: workers)
       let figures = PeakFigure.figures(of: peak)
       try writer.write(figures.multiplyAdd, text: "multiply-add     \(Format.fixed(peak.gflops, 1)) GFLOP/s")

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Tessera
-import TesseraNetworks
 
 struct TraceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -9,10 +8,10 @@ struct TraceCommand: ParsableCommand {
       The file is in Chrome's trace format, for chrome://tracing and https://ui.perfetto.dev: a row a worker, with a slice for \
       what it computes of a node in one go and in it one for each task. The run is the third, in a scope whose workers stay \
       awake.
-      """)
+      """
+        + "\n\n" + examples("trace mnist_cnn --batch 64 --out trace.json"))
 
-  @Argument(help: "The network's name.")
-  var network: String
+  @OptionGroup var argument: NetworkArgument
 
   @Option(help: "Images a batch.")
   var batch = 16
@@ -30,33 +29,28 @@ struct TraceCommand: ParsableCommand {
   @OptionGroup(title: "Output") var output: FormatOptions
 
   func validate() throws {
-    guard (1...1 << 20).contains(batch) else {
-      throw ValidationError("--batch: expected 1 to \(1 << 20), found \(batch)")
-    }
-    do throws(TesseraError) {
-      _ = try NetworkCatalogue.network(named: network)
-    } catch {
-      throw ValidationError("\(error)")
-    }
+    try expectOption("--batch", batch, in: batchSizes)
   }
 
   func run() throws {
     try OutputFile.checkWritable(out)
-    let network = try NetworkCatalogue.network(named: network)
+    let source = try argument.source()
     let options = try machine.programOptions()
     try output.write(machine, measures: true) { writer in
       let benchmark = try NetworkBenchmark(
-        network, batch: batch, mode: mode, seed: random.seed, workers: machine.resolvedWorkers(), options: options)
+        source, batch: batch, mode: mode, seed: random.seed, workers: machine.resolvedWorkers(),
+        options: options)
       let trace = try benchmark.trace()
       try trace.write(to: out)
       let end = trace.tasks.reduce(0) { max($0, $1.start + $1.seconds) }
       try writer.text(
-        "\(network.name), batch \(batch), \(mode.rawValue): \(Format.milliseconds(end)) ms, \(trace.tasks.count) tasks")
+        "\(source.name), batch \(batch), \(mode.rawValue): \(Format.milliseconds(end)) ms, \(trace.tasks.count) tasks"
+      )
       var table = TextTable(header: ["worker", "tasks", "busy ms", "%"])
       for worker in 0..<trace.workers {
         let own = trace.tasks.filter { $0.worker == worker }
         let result = TracedWorker(
-          network: network.name, batch: batch, mode: mode.rawValue, worker: worker, tasks: own.count,
+          network: source.name, batch: batch, mode: mode.rawValue, worker: worker, tasks: own.count,
           busyMs: own.reduce(0) { $0 + $1.seconds } * 1e3, runMs: end * 1e3)
         try writer.write(result)
         table.add([

@@ -24,7 +24,8 @@ struct TrainCommand: ParsableCommand {
     discussion: """
       Ends with the line "test accuracy NN.NN %". Interrupted at any moment and started again with --resume, it comes to \
       the same weights, to the bit. Docs/Tutorial.md has examples.
-      """)
+      """
+        + "\n\n" + examples("train", "train --dataset mnist --data DIR --epochs 3 --checkpoints DIR --resume"))
 
   @Option(help: "digits (built in), mnist or cifar10.")
   var dataset: Datasets = .digits

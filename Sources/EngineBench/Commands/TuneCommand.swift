@@ -1,7 +1,6 @@
 import ArgumentParser
 import Tessera
 import TesseraKernels
-import TesseraNetworks
 
 struct TuneCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -11,9 +10,14 @@ struct TuneCommand: ParsableCommand {
       turn, as `layers` measures. The fastest is chosen, but what would be chosen without the measurement stays unless another \
       takes \(Format.fixed(100 * AlgorithmTiming.noise, 0)) % less. `--choices` of other commands, or a program, loads the file; \
       `--choices` here is what to begin with: the new file holds both.
-      """)
+      """
+        + "\n\n"
+        + examples("tune mnist_cnn --batch 64 --out choices.json", "tune --layers layers.csv --out choices.json"))
 
-  @Argument(help: "The network's name; without it the layers of --layers, or the default ones.")
+  @Argument(
+    help:
+      "The network's name, or the path of an ONNX model; without it the layers of --layers, or the default ones."
+  )
   var network: String?
 
   @Option(
@@ -46,17 +50,11 @@ struct TuneCommand: ParsableCommand {
       guard layers == nil else {
         throw ValidationError("--layers: expected a network or a layer file, found both")
       }
-      do throws(TesseraError) {
-        _ = try NetworkCatalogue.network(named: network)
-      } catch {
-        throw ValidationError("\(error)")
-      }
+      try NetworkSource.validate(network)
     } else if batch != nil {
       throw ValidationError("--batch: expected a network to go with it, found none")
     }
-    if let batch, !(1...1 << 20).contains(batch) {
-      throw ValidationError("--batch: expected 1 to \(1 << 20), found \(batch)")
-    }
+    if let batch { try expectOption("--batch", batch, in: batchSizes) }
     guard pass == "all" || ConvolutionPass(rawValue: pass) != nil else {
       throw ValidationError(
         "--pass: expected forward, backward-data, backward-weights or all, found \"\(pass)\"")
@@ -69,7 +67,7 @@ struct TuneCommand: ParsableCommand {
   func run() throws {
     let workers = try machine.resolvedWorkers()
     let options = try machine.programOptions(numerics: precision.numerics, choices: saved.choices())
-    let problems = try problems(workers: workers, options)
+    let problems = try problems(options)
     try OutputFile.checkWritable(out)
     var choices = options.choices ?? KernelChoices()
     try output.write(machine, measures: true) { writer in
@@ -90,24 +88,18 @@ struct TuneCommand: ParsableCommand {
   }
 
   /// What to measure, each convolution once.
-  private func problems(workers: Int, _ options: Program.Options) throws(TesseraError)
+  private func problems(_ options: Program.Options) throws(TesseraError)
     -> [(layer: LayerProblem, pass: ConvolutionPass)]
   {
     let passes = ConvolutionPass(rawValue: pass).map { [$0] } ?? ConvolutionPass.allCases
-    var all: [(layer: LayerProblem, pass: ConvolutionPass)] = []
     if let network {
-      let trainer = try Trainer(
-        model: NetworkCatalogue.network(named: network).model, batch: batch ?? 16, loss: .softmaxCrossEntropy(),
-        optimizer: .sgd(momentum: 0.9), store: ParameterStore(), options: options, workers: workers)
-      for chosen in trainer.session.program.convolutions where passes.contains(chosen.convolution.pass) {
-        all.append((LayerProblem(name: chosen.node, chosen.convolution.geometry), chosen.convolution.pass))
-      }
-    } else {
-      for layer in try LayerProblem.read(layers) { all += passes.map { (layer, $0) } }
+      return try LayerProblem.convolutions(
+        of: NetworkSource(network), batch: batch ?? 16, passes: passes, options: options)
     }
     struct Key: Hashable { let geometry: ConvolutionGeometry, pass: ConvolutionPass }
     var seen: Set<Key> = []
-    return all.filter { seen.insert(Key(geometry: $0.layer.geometry, pass: $0.pass)).inserted }
+    return try LayerProblem.read(layers).flatMap { layer in passes.map { (layer, $0) } }
+      .filter { seen.insert(Key(geometry: $0.0.geometry, pass: $0.1)).inserted }
   }
 }
 

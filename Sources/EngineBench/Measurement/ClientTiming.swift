@@ -1,8 +1,6 @@
 import Dispatch
-import Foundation
 import Histogram
 import Tessera
-import TesseraRuntime
 
 /// How long a call takes that several clients make at once, each from a thread of its own and the next as soon as it has
 /// the one before: in several windows after a warm-up.
@@ -11,19 +9,17 @@ struct ClientTiming {
   let windows: Windows
   /// In the window in which most calls were made.
   let callsPerSecond: Double
-  /// Of single calls, in nanoseconds with three digits, up to an hour.
-  let latencies: Histogram<UInt64>
-
-  private static var noLatencies: Histogram<UInt64> { Histogram(highestTrackableValue: 3_600_000_000_000) }
+  /// Of single calls.
+  let latencies: LatencyHistogram
 
   /// - Parameters:
   ///   - repetition: how many windows there are, and how long.
   ///   - call: gets the client's number.
   init(clients: Int, _ repetition: Repetition, _ call: @escaping @Sendable (Int) throws -> Void) throws {
     for client in 0..<clients { for _ in 0..<2 { try call(client) } }
-    var (callsPerSecond, latencies) = (0.0, Self.noLatencies)
+    var (callsPerSecond, latencies) = (0.0, LatencyHistogram.ofLatencies)
     windows = try repetition.measure {
-      let calls = try Self.together(clients) { client in
+      let calls = try ClientThreads.run(clients) { client in
         try Calls(window: repetition.window) { try call(client) }
       }
       callsPerSecond = max(callsPerSecond, calls.reduce(0) { $0 + $1.perSecond })
@@ -41,7 +37,7 @@ struct ClientTiming {
 
   /// What one client did in one window.
   private struct Calls {
-    var latencies = ClientTiming.noLatencies
+    var latencies = LatencyHistogram.ofLatencies
     var seconds = 0.0
     /// The last call counts as far as it was within the window.
     let perSecond: Double
@@ -61,24 +57,5 @@ struct ClientTiming {
       // A window may have been cut off.
       perSecond = completed / (Double(min(start, deadline) - begin) * 1e-9)
     }
-  }
-
-  /// Calls a function for every client at the same time: a single one here, several on threads of their own.
-  private static func together<Result: Sendable>(
-    _ clients: Int, _ body: @escaping @Sendable (Int) throws -> Result
-  ) throws -> [Result] {
-    guard clients > 1 else { return [try body(0)] }
-    let results = Lock<[Swift.Result<Result, any Error>]>([])
-    let group = DispatchGroup()
-    for client in 0..<clients {
-      group.enter()
-      Thread {
-        let result = Swift.Result { try body(client) }
-        results.withLock { $0.append(result) }
-        group.leave()
-      }.start()
-    }
-    group.wait()
-    return try results.withLock { $0 }.map { try $0.get() }
   }
 }

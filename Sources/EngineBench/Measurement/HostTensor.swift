@@ -27,9 +27,11 @@ final class HostTensor<Element: BitwiseCopyable>: @unchecked Sendable {
     UnsafeMutableRawBufferPointer(rebasing: bytes[..<(count * MemoryLayout<Element>.stride)])
   }
 
-  var pointer: UnsafePointer<Element> {
+  var pointer: UnsafePointer<Element> { UnsafePointer(mutablePointer) }
+
+  var mutablePointer: UnsafeMutablePointer<Element> {
     // Memory has a base even for no bytes.
-    UnsafePointer(elements.baseAddress.unsafelyUnwrapped)
+    elements.baseAddress.unsafelyUnwrapped
   }
 }
 
@@ -47,4 +49,7 @@ extension HostTensor<Float> {
     }
     return tensor
   }
+
+  /// The magnitudes of its elements.
+  func magnitudes() throws(TesseraError) -> HostTensor { try HostTensor(elements.count) { abs(elements[$0]) } }
 }

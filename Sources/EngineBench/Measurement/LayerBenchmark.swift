@@ -8,9 +8,12 @@ struct LayerResult: Record {
 
   let name: String
   let pass: String
+  let batch: Int
   let algorithm: String
   let isa: String
   let workers: Int
+  /// Whether caches were flushed before each run.
+  let cold: Bool
   let bestMs: Double
   let medianMs: Double
   let spread: Double
@@ -18,11 +21,21 @@ struct LayerResult: Record {
   let endedBy: Windows.End
   let gflops: Double
   let percentOfPeak: Double
+  /// Of all operands, each once.
+  let bytes: Int
+  /// Operations of the direct algorithm by bytes.
+  let intensity: Double
+  /// "arithmetic", or the level of memory that operands come from.
+  let bound: String
+  /// What that bound leaves.
+  let roofGflops: Double
   let prepareMs: Double
   @Nullable private(set) var maxError: Double?
 
   enum CodingKeys: String, CodingKey {
-    case name, pass, algorithm, isa, workers, gflops, spread, windows
+    case name, pass, batch, algorithm, isa, workers, cold, gflops, spread, windows, bytes,
+      intensity, bound
+    case roofGflops = "roof_gflops"
     case endedBy = "ended_by"
     case bestMs = "best_ms"
     case medianMs = "median_ms"
@@ -55,6 +68,46 @@ struct LayerOperands: Sendable {
       }
     result = try HostTensor(count) { _ in 0 }
     biasGradient = try HostTensor(g.k) { _ in 0 }
+  }
+
+  private init(
+    x: HostTensor<Float>, w: HostTensor<Float>, bias: HostTensor<Float>, dy: HostTensor<Float>,
+    result: HostTensor<Float>, biasGradient: HostTensor<Float>
+  ) {
+    (self.x, self.w, self.bias, self.dy) = (x, w, bias, dy)
+    (self.result, self.biasGradient) = (result, biasGradient)
+  }
+
+  /// Of all that the pass reads and writes.
+  func byteCount(_ pass: ConvolutionPass) -> Int {
+    let biases = pass == .backwardData ? 0 : bias.bytes.count
+    return [x, w, dy, result].reduce(biases) { $0 + $1.bytes.count }
+  }
+
+  /// Of what the pass writes.
+  func writtenByteCount(_ pass: ConvolutionPass) -> Int {
+    result.bytes.count + (pass == .backwardWeights ? biasGradient.bytes.count : 0)
+  }
+
+  /// The magnitudes of what is read, with the same results.
+  func magnitudes() throws(TesseraError) -> LayerOperands {
+    LayerOperands(
+      x: try x.magnitudes(), w: try w.magnitudes(), bias: try bias.magnitudes(),
+      dy: try dy.magnitudes(),
+      result: result,
+      biasGradient: biasGradient)
+  }
+
+  /// An element of the result in double precision.
+  func referenceElement(_ g: ConvolutionGeometry, _ pass: ConvolutionPass, _ index: Int) -> Double {
+    switch pass {
+    case .forward:
+      Reference.convolutionForwardElement(g, index, x: x.pointer, w: w.pointer, bias: bias.pointer)
+    case .backwardData:
+      Reference.convolutionBackwardDataElement(g, index, dy: dy.pointer, w: w.pointer)
+    case .backwardWeights:
+      Reference.convolutionBackwardWeightsElement(g, index, x: x.pointer, dy: dy.pointer)
+    }
   }
 }
 
@@ -121,15 +174,33 @@ final class LayerBenchmark: Sendable {
 
   func run() throws(TesseraError) { try session.run(bind) }
 
-  func measure(_ repetition: Repetition, peak: PeakMeasurement, verifies: Bool) throws -> LayerResult {
-    let timing = try Timing(repetition) { try run() }
-    let gflops = problem.geometry.flops / timing.bestSeconds * 1e-9
+  /// - Parameter flush: what empties the caches before each run; nil: nothing does.
+  func measure(
+    _ repetition: Repetition, _ roofline: inout Roofline, flush: CacheFlush?, verifies: Bool
+  ) throws
+    -> LayerResult
+  {
+    let timing = try Timing(repetition) {
+      try flush?.run()
+      let start = ContinuousClock.now
+      try run()
+      return (ContinuousClock.now - start) / .seconds(1)
+    }
+    let (flops, bytes, writtenBytes) = (
+      problem.geometry.flops, operands.byteCount(pass), operands.writtenByteCount(pass)
+    )
+    let roof = roofline.roof(
+      flops: flops, bytes: bytes, writtenBytes: writtenBytes, isCold: flush != nil)
+    let gflops = flops / timing.bestSeconds * 1e-9
     return LayerResult(
-      name: problem.name, pass: pass.rawValue, algorithm: algorithm,
-      isa: session.program.instructionSet.name, workers: session.workers,
+      name: problem.name, pass: pass.rawValue, batch: problem.geometry.n, algorithm: algorithm,
+      isa: session.program.instructionSet.name, workers: session.workers, cold: flush != nil,
       bestMs: timing.bestSeconds * 1e3, medianMs: timing.medianSeconds * 1e3,
-      spread: timing.windows.spread, windows: timing.windows.means.count, endedBy: timing.windows.end, gflops: gflops,
-      percentOfPeak: 100 * gflops / peak.gflops, prepareMs: try prepareSeconds() * 1e3,
+      spread: timing.windows.spread, windows: timing.windows.means.count,
+      endedBy: timing.windows.end, gflops: gflops,
+      percentOfPeak: 100 * gflops / roofline.peak.gflops, bytes: bytes,
+      intensity: flops / Double(bytes),
+      bound: roof.bound, roofGflops: roof.gflops, prepareMs: try prepareSeconds() * 1e3,
       maxError: verifies ? LayerVerification.maximumError(self) : nil)
   }
 

@@ -10,7 +10,9 @@ struct LayerProblem {
   let geometry: ConvolutionGeometry
   let window: ResolvedWindow2D
 
-  static let columns = ["name", "n", "c", "h", "w", "k", "r", "s", "stride", "pad", "dil", "groups"]
+  static let columns = [
+    "name", "n", "c", "h", "w", "k", "r", "s", "stride", "pad", "dil", "groups",
+  ]
 
   /// The layers of a file, or the default ones.
   /// - Throws: ``TesseraError/Code/invalidFile`` that names file and line.
@@ -76,6 +78,35 @@ struct LayerProblem {
       kernel: Size2D(y: g.r, x: g.s), stride: Size2D(y: g.strideY, x: g.strideX),
       dilation: Size2D(y: g.dilationY, x: g.dilationX), top: g.padTop, left: g.padLeft, bottom: g.padBottom,
       right: g.padRight)
+  }
+
+  /// The same of another number of images.
+  func batch(_ n: Int) -> LayerProblem {
+    var geometry = geometry
+    geometry.n = n
+    return LayerProblem(name: name, geometry)
+  }
+
+  /// The convolutions of a network's training step, each size and pass once, under the name of the first layer of that size.
+  static func convolutions(
+    of source: NetworkSource, batch: Int, passes: [ConvolutionPass], options: Program.Options
+  ) throws(TesseraError) -> [(layer: LayerProblem, pass: ConvolutionPass)] {
+    let program = try Program(source.network.graph(batch: batch, mode: .training), options: options)
+    struct Key: Hashable { let geometry: ConvolutionGeometry, pass: ConvolutionPass }
+    var seen: Set<Key> = []
+    var names: [ConvolutionGeometry: String] = [:]
+    var all: [(layer: LayerProblem, pass: ConvolutionPass)] = []
+    // The forward pass comes first.
+    for chosen in program.convolutions {
+      let (geometry, pass) = (chosen.convolution.geometry, chosen.convolution.pass)
+      let name = names[geometry] ?? chosen.node
+      names[geometry] = name
+      guard passes.contains(pass), seen.insert(Key(geometry: geometry, pass: pass)).inserted else {
+        continue
+      }
+      all.append((LayerProblem(name: name, geometry), pass))
+    }
+    return all
   }
 
   private init(_ cells: [String], _ positions: [String: Int], at location: String)

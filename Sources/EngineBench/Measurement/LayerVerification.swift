@@ -26,7 +26,7 @@ enum LayerVerification {
       var (error, reference) = (0.0, 0.0)
       for position in part * chunk..<min(checked, (part + 1) * chunk) {
         let index = sample?[position] ?? position
-        let wanted = element(benchmark, index)
+        let wanted = benchmark.operands.referenceElement(g, benchmark.pass, index)
         let difference = abs(Double(benchmark.operands.result.elements[index]) - wanted)
         // A NaN would get lost in max.
         error = difference.isFinite ? max(error, difference) : .infinity
@@ -38,22 +38,6 @@ enum LayerVerification {
       }
     }
     return largest.withLock { $0.reference > 0 ? $0.error / $0.reference : $0.error }
-  }
-
-  private static func element(_ benchmark: LayerBenchmark, _ index: Int) -> Double {
-    let g = benchmark.problem.geometry
-    return switch benchmark.pass {
-    case .forward:
-      Reference.convolutionForwardElement(
-        g, index, x: benchmark.operands.x.pointer, w: benchmark.operands.w.pointer,
-        bias: benchmark.operands.bias.pointer)
-    case .backwardData:
-      Reference.convolutionBackwardDataElement(
-        g, index, dy: benchmark.operands.dy.pointer, w: benchmark.operands.w.pointer)
-    case .backwardWeights:
-      Reference.convolutionBackwardWeightsElement(
-        g, index, x: benchmark.operands.x.pointer, dy: benchmark.operands.dy.pointer)
-    }
   }
 
   /// Positions in a tensor: every corner; for each axis each of its last 64 positions and its first, where tiles begin

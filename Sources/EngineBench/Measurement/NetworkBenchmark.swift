@@ -29,7 +29,13 @@ struct NetworkResult: Record {
   let endedBy: Windows.End
   let imagesPerSecond: Double
   let checksum: String
+  /// Milliseconds and how many calls took so long, in steps of a hundredth.
+  let latencies: [[Double]]
   let plannedBytes: Int
+  /// Of a run's temporary values.
+  let arenaBytes: Int
+  /// The most that the process had resident by the end.
+  let peakRSSBytes: Int
 
   enum CodingKeys: String, CodingKey {
     case network, batch, mode, isa, workers, streams, checksum, spread, windows
@@ -41,18 +47,21 @@ struct NetworkResult: Record {
     case p999Ms = "p999_ms"
     case maximumMs = "max_ms"
     case imagesPerSecond = "images_per_second"
+    case latencies = "latency_histogram"
     case plannedBytes = "planned_bytes"
+    case arenaBytes = "arena_bytes"
+    case peakRSSBytes = "peak_rss_bytes"
   }
 }
 
 /// A network on one fixed, seeded batch.
 final class NetworkBenchmark: Sendable {
   private let network: Network
-  private let batch: Int
-  private let mode: NetworkMode
+  let batch: Int
+  let mode: NetworkMode
   private let images: HostTensor<Float>
   private let labels: HostTensor<Int32>
-  private let output: HostTensor<Float>
+  fileprivate let output: HostTensor<Float>
   /// So small that networks without normalization stay finite on one batch of noise: at 0.01, VGG-16 doesn't.
   private let learningRate: HostTensor<Float>
   private let session: Session
@@ -60,56 +69,38 @@ final class NetworkBenchmark: Sendable {
   /// - Parameters:
   ///   - weights: nil: random ones.
   ///   - layers: whose weights stay random.
-  ///   - parameters: values by the names that the store has for them, of an imported model.
   init(
-    _ network: Network, batch: Int, mode: NetworkMode, seed: UInt64, workers: Int,
-    options: Program.Options, weights: SafetensorsFile? = nil, except layers: [String] = [],
-    parameters: [String: Tensor] = [:]
+    _ source: NetworkSource, batch: Int, mode: NetworkMode, seed: UInt64, workers: Int, options: Program.Options,
+    weights: SafetensorsFile? = nil, except layers: [String] = []
   ) throws(TesseraError) {
-    self.network = network
+    network = source.network
     self.batch = batch
     self.mode = mode
     let store = ParameterStore(seed: seed)
-    switch mode {
-    case .inference:
-      session = try Session(
-        Program(network.model.graph(batch: batch), options: options), store: store, workers: workers
-      )
-    case .training:
-      session = try Trainer(
-        model: network.model, batch: batch, loss: .softmaxCrossEntropy(),
-        optimizer: .sgd(momentum: 0.9), store: store, options: options, workers: workers
-      ).session
-    }
+    session = try Session(
+      Program(network.graph(batch: batch, mode: mode), options: options), store: store, workers: workers)
     if let weights { try store.load(weights, for: network.model, except: layers) }
-    try store.set(parameters)
+    try store.set(source.parameters)
     let outputCount = session.program.outputs.first { $0.name == "output" }?.type.shape.count ?? 0
     // Only now is it known that such a batch has a number of elements.
     images = try .normal(batch * network.inputShape.count, seed: seed)
     learningRate = try HostTensor(1) { _ in 1e-4 }
     output = try HostTensor(outputCount) { _ in 0 }
     var random = PhiloxGenerator(seed: seed, stream: StableHash.fnv1a("labels"))
-    labels = try HostTensor(outputCount / network.classes) { _ in Int32(random.next() % UInt64(network.classes)) }
+    let classes = source.network.classes
+    labels = try HostTensor(outputCount / classes) { _ in Int32(random.next() % UInt64(classes)) }
   }
 
   /// - Parameter streams: how many clients run it at once: one with workers that stay awake, several without.
   /// - Throws: ``TesseraError/Code/checkFailed`` if a client gets other bits than a run alone.
   func measure(_ repetition: Repetition, streams: Int = 1) throws -> NetworkResult {
     let checksum = try self.checksum()
-    var outputs = [output]
-    for _ in 1..<streams { outputs.append(try HostTensor(output.elements.count) { _ in 0 }) }
-    let run: @Sendable (Int) throws -> Void = { [outputs] stream in try self.run(outputs[stream]) }
+    let clients = try Clients(of: self, count: streams)
     let timing =
       try streams > 1
-      ? ClientTiming(clients: streams, repetition, run)
-      : session.withWorkers { try ClientTiming(clients: 1, repetition, run) }
-    for output in outputs where streams > 1 {
-      var found = Checksum()
-      found.add(UnsafeRawBufferPointer(output.bytes))
-      guard found.description == checksum else {
-        throw TesseraError(.checkFailed, at: "output", expected: checksum, found: found.description)
-      }
-    }
+      ? ClientTiming(clients: streams, repetition, clients.run)
+      : session.withWorkers { try ClientTiming(clients: 1, repetition, clients.run) }
+    if streams > 1 { try clients.check(checksum) }
     return NetworkResult(
       network: network.name, batch: batch, mode: mode.rawValue,
       isa: session.program.instructionSet.name, workers: session.workers, streams: streams,
@@ -117,8 +108,72 @@ final class NetworkBenchmark: Sendable {
       p90Ms: timing.seconds(percentile: 90) * 1e3, p99Ms: timing.seconds(percentile: 99) * 1e3,
       p999Ms: timing.seconds(percentile: 99.9) * 1e3, maximumMs: timing.seconds(percentile: 100) * 1e3,
       spread: timing.windows.spread, windows: timing.windows.means.count, endedBy: timing.windows.end,
-      imagesPerSecond: Double(batch) * timing.callsPerSecond, checksum: checksum, plannedBytes: memoryUse.byteCount)
+      imagesPerSecond: Double(batch) * timing.callsPerSecond, checksum: checksum,
+      latencies: timing.latencies.milliseconds, plannedBytes: memoryUse.byteCount,
+      arenaBytes: memoryUse.arenaByteCount, peakRSSBytes: try PeakMemory.byteCount())
   }
+
+  /// Clients that run it at once, each with memory of its own for the output.
+  struct Clients: Sendable {
+    private let benchmark: NetworkBenchmark
+    private let outputs: [HostTensor<Float>]
+
+    fileprivate init(of benchmark: NetworkBenchmark, count: Int) throws(TesseraError) {
+      var outputs = [benchmark.output]
+      for _ in 1..<count { outputs.append(try HostTensor(benchmark.output.elements.count) { _ in 0 }) }
+      (self.benchmark, self.outputs) = (benchmark, outputs)
+    }
+
+    @Sendable func run(_ client: Int) throws(TesseraError) { try benchmark.run(outputs[client]) }
+
+    /// - Throws: ``TesseraError/Code/checkFailed`` if the last run of any gave other bits.
+    fileprivate func check(_ checksum: String) throws(TesseraError) {
+      for output in outputs {
+        var found = Checksum()
+        found.add(UnsafeRawBufferPointer(output.bytes))
+        guard found.description == checksum else {
+          throw TesseraError(.checkFailed, at: "output", expected: checksum, found: found.description)
+        }
+      }
+    }
+  }
+
+  // MARK: Serving
+
+  /// How many runs a second several clients get done, each of which makes the next as soon as it has the one before.
+  func runsPerSecond(clients count: Int, seconds: Double) throws -> Double {
+    let clients = try Clients(of: self, count: count)
+    return try ClientTiming(
+      clients: count, Repetition(window: seconds / 5, limit: seconds), clients.run
+    ).callsPerSecond
+  }
+
+  /// Serves requests that don't wait for each other.
+  /// - Throws: ``TesseraError/Code/checkFailed`` if a client gets other bits than the checksum's.
+  func serve(_ load: OfferedLoad, clients count: Int, checksum: String) throws -> OfferedLoad.Outcome {
+    let clients = try Clients(of: self, count: count)
+    // Each has made its context when the first request comes, and an output to check.
+    _ = try ClientThreads.run(count, clients.run)
+    let outcome = try load.offer(clients: count, clients.run)
+    try clients.check(checksum)
+    return outcome
+  }
+
+  // MARK: Scaling
+
+  /// The mean seconds of a run in a window, in a scope of its own.
+  func window(seconds: Double) throws -> Double {
+    try session.withWorkers { try TimingInTurn.mean(window: seconds) { try run() } }
+  }
+
+  /// What a simulation of this machine expects of a run.
+  func predictedSeconds(figures: MachineFigures) throws(TesseraError) -> Double {
+    try session.program.explain(workers: session.workers, figures: figures).predictedSeconds
+  }
+
+  var instructionSet: InstructionSet { session.program.instructionSet }
+
+  // MARK: Runs
 
   /// Where the time of one inference or training step goes.
   func profile() throws(TesseraError) -> RunProfile { try session.profile(bind) }
@@ -133,12 +188,15 @@ final class NetworkBenchmark: Sendable {
 
   func run() throws(TesseraError) { try run(output) }
 
-  private func run(_ output: HostTensor<Float>) throws(TesseraError) {
+  fileprivate func run(_ output: HostTensor<Float>) throws(TesseraError) {
     try session.run { (call) throws(TesseraError) in try bind(call, output) }
   }
 
   /// What the session takes, as planned.
   var memoryUse: MemoryUse { session.program.memoryUse(workers: session.workers) }
+
+  /// The network's.
+  var name: String { network.name }
 
   var workers: Int { session.workers }
 
@@ -158,7 +216,7 @@ final class NetworkBenchmark: Sendable {
   }
 
   /// Of the outputs, or of all parameters after the first three steps.
-  private func checksum() throws(TesseraError) -> String {
+  func checksum() throws(TesseraError) -> String {
     var checksum = Checksum()
     switch mode {
     case .inference:

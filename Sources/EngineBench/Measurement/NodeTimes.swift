@@ -6,6 +6,10 @@ struct NodeTimes {
   struct Entry: Record {
     static let recordName = "node"
 
+    let network: String
+    let batch: Int
+    let mode: String
+    let workers: Int
     let node: String
     let kernel: String
     let ms: Double
@@ -27,6 +31,7 @@ struct NodeTimes {
     }
     self.entries = zip(entries, seconds).map { entry, seconds in
       Entry(
+        network: benchmark.name, batch: benchmark.batch, mode: benchmark.mode.rawValue, workers: benchmark.workers,
         node: entry.node, kernel: entry.kernel, ms: seconds * 1e3,
         gflops: seconds > 0 ? entry.flops / seconds * 1e-9 : 0)
     }

@@ -36,17 +36,20 @@ struct PeakFigure: Record {
         }
       }
     }
-    for workers in teams {
-      figures.append(
-        PeakFigure(
-          measure: "empty_run", isa: instructionSet.name, level: "", workers: workers,
-          value: try emptyRunSeconds(instructionSet, workers: workers) * 1e6, unit: "us"))
-    }
-    for workers in teams {
-      figures.append(
-        PeakFigure(
-          measure: "empty_node", isa: instructionSet.name, level: "", workers: workers,
-          value: try emptyNodeSeconds(instructionSet, workers: workers) * 1e6, unit: "us"))
+    let latencies: [(measure: String, seconds: (InstructionSet, Int) throws -> Double)] = [
+      ("empty_run", emptyRunSeconds),
+      ("fork_join", { try forkJoinSeconds($0, workers: $1, isAwake: false) }),
+      ("fork_join.awake", { try forkJoinSeconds($0, workers: $1, isAwake: true) }),
+      ("empty_node", emptyNodeSeconds),
+    ]
+    for (measure, seconds) in latencies {
+      for workers in teams {
+        try Interruption.check()
+        figures.append(
+          PeakFigure(
+            measure: measure, isa: instructionSet.name, level: "", workers: workers,
+            value: try seconds(instructionSet, workers) * 1e6, unit: "us"))
+      }
     }
     return figures
   }
@@ -80,7 +83,7 @@ struct PeakFigure: Record {
   }
 
   /// How long a run takes that has next to nothing to compute: one addition.
-  private static func emptyRunSeconds(_ set: InstructionSet, workers: Int) throws -> Double {
+  private static func emptyRunSeconds(_ set: InstructionSet, _ workers: Int) throws -> Double {
     var graph = Graph()
     let x = try graph.addInput("x", TensorType([1]))
     try graph.addOutput("y", graph.apply(Add(), x, x, name: "y"))
@@ -96,9 +99,31 @@ struct PeakFigure: Record {
     return timing.bestSeconds
   }
 
+  /// How long a run takes that gives each worker one task with nothing to do, and waits for all of them.
+  /// - Parameter isAwake: whether workers spin for the next run, as in a burst; else each is woken.
+  private static func forkJoinSeconds(_ set: InstructionSet, workers: Int, isAwake: Bool) throws
+    -> Double
+  {
+    var graph = Graph()
+    let x = try graph.addInput("x", TensorType([1]))
+    try graph.addOutput("y", graph.add(Nothing(tasks: workers), [x], name: "node")[0])
+    let session = try Session(
+      Program(graph, options: Program.Options(instructionSet: set)), store: ParameterStore(),
+      workers: workers)
+    let input = try HostTensor<Float>(1) { _ in 1 }
+    func timing() throws -> Timing {
+      try Timing(Repetition(window: 0.02, limit: 0.1)) { () throws(TesseraError) in
+        try session.run { (call) throws(TesseraError) in
+          try call.setInput("x", UnsafeRawBufferPointer(input.bytes))
+        }
+      }
+    }
+    return try (isAwake ? session.withWorkers(timing) : timing()).medianSeconds
+  }
+
   /// How long a node takes within a run, in which each worker has a task with nothing to do, and the next node waits for
   /// all of them.
-  private static func emptyNodeSeconds(_ set: InstructionSet, workers: Int) throws -> Double {
+  private static func emptyNodeSeconds(_ set: InstructionSet, _ workers: Int) throws -> Double {
     let count = 1000
     var graph = Graph()
     var value = try graph.addInput("x", TensorType([1]))
@@ -122,8 +147,10 @@ private struct Nothing: KernelOperation {
   var name: String { "nothing" }
 
   func outputTypes(_ inputs: [TensorType], at location: String) -> [TensorType] { inputs }
-  func flops(_ inputs: [TensorType]) -> Double { 1e6 }
-  func kernel(_ context: KernelContext) -> NodeKernel { NodeKernel(name: "nothing", taskCount: tasks) { _, _ in } }
+  func flops(_ inputs: [TensorType]) -> Double { 1e8 * Double(tasks) }
+  func kernel(_ context: KernelContext) -> NodeKernel {
+    NodeKernel(name: "nothing", taskCount: tasks) { _, _ in }
+  }
 }
 
 /// The bandwidths of one team: those of the caches are measured when they are first asked for, those of memory, which
@@ -136,10 +163,14 @@ struct Bandwidths {
   }
 
   private let measurement: BandwidthMeasurement
+  private let remembersMemory: Bool
   private var known: [String: Double] = [:]
 
-  init?(instructionSet: InstructionSet, workers: Int) {
-    guard let measurement = BandwidthMeasurement(instructionSet: instructionSet, workers: workers) else { return nil }
+  /// - Parameter remembersMemory: whether memory's too are measured once only.
+  init?(instructionSet: InstructionSet, workers: Int, remembersMemory: Bool = false) {
+    self.remembersMemory = remembersMemory
+    guard let measurement = BandwidthMeasurement(instructionSet: instructionSet, workers: workers)
+    else { return nil }
     self.measurement = measurement
   }
 
@@ -155,14 +186,21 @@ struct Bandwidths {
 
   /// The fastest loop with the nearest share of writes, on operands at the same level.
   mutating func reference(writtenShare: Double, bytes: Int) -> Reference {
-    let level = BandwidthMeasurement.level(ofBytes: bytes, workers: measurement.workers)
+    reference(
+      writtenShare: writtenShare,
+      in: BandwidthMeasurement.level(ofBytes: bytes, workers: measurement.workers))
+  }
+
+  /// The fastest loop with the nearest share of writes at a level.
+  mutating func reference(writtenShare: Double, in level: MemoryLevel) -> Reference {
     func distance(_ pattern: TransferPattern) -> Double { abs(pattern.writtenShare - writtenShare) }
     var best = Reference(name: "none", gigabytesPerSecond: 0)
     let nearest = TransferPattern.allCases.min { distance($0) < distance($1) }
     for (pattern, streams) in Self.loops(in: level) where pattern == nearest {
       let name = "\(level.rawValue) \(Self.name(pattern, streams))"
       let value =
-        (level == .memory ? nil : known[name]) ?? measurement.gigabytesPerSecond(pattern, in: level, streams: streams)
+        (level == .memory && !remembersMemory ? nil : known[name])
+        ?? measurement.gigabytesPerSecond(pattern, in: level, streams: streams)
       known[name] = value
       if value > best.gigabytesPerSecond { best = Reference(name: name, gigabytesPerSecond: value) }
     }

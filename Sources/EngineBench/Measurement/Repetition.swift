@@ -42,6 +42,9 @@ struct Windows {
   /// Others can only slow a call down: of all windows the best is nearest to what it takes.
   var best: Double { means.first ?? .nan }
 
+  /// The median window.
+  var median: Double { means.isEmpty ? .nan : means[means.count / 2] }
+
   /// How much slower than the best the median window is, as a share of it: what a difference between two measurements has
   /// to exceed to be one.
   var spread: Double { Self.spread(means) }

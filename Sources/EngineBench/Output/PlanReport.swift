@@ -66,10 +66,10 @@ struct PlanReport: Record {
   }
 
   /// Adds what is measured here, beside what was predicted.
-  mutating func measure(_ network: Network, options: Program.Options, duration: Double) throws {
+  mutating func measure(_ source: NetworkSource, options: Program.Options, duration: Double) throws {
     for index in scaling.indices {
       let benchmark = try NetworkBenchmark(
-        network, batch: batch, mode: .inference, seed: 0, workers: scaling[index].workers, options: options)
+        source, batch: batch, mode: .inference, seed: 0, workers: scaling[index].workers, options: options)
       scaling[index].measuredMs = try benchmark.measure(Repetition(window: duration / 5, limit: duration)).bestMs
       guard scaling[index].workers == explanation.workers else { continue }
       for _ in 0..<20 {

@@ -34,7 +34,7 @@ struct LayerTable {
     _ network: Network, batch: Int, steps: Int, workers: Int, options: Program.Options
   ) throws(TesseraError) -> LayerTable {
     let benchmark = try NetworkBenchmark(
-      network, batch: batch, mode: .training, seed: 0, workers: workers, options: options)
+      NetworkSource(network), batch: batch, mode: .training, seed: 0, workers: workers, options: options)
     var table = try LayerTable(network)
     for _ in 0..<3 { _ = try benchmark.profile() }
     for _ in 0..<steps { table.add(try benchmark.profile()) }
