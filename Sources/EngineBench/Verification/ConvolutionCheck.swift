@@ -12,8 +12,10 @@ struct ConvolutionCheck {
   private let sums: [Double]
   /// Of any order of summation (Higham, "Accuracy and Stability of Numerical Algorithms", section 3.1).
   private let tolerances: [Double]
-  /// Of Winograd's, which mixes the terms of neighbouring sums.
-  private let winogradTolerance: Double
+  /// The largest magnitudes of both operands, multiplied.
+  private let largestProduct: Double
+  /// Of the bias, which is one more rounding of the result.
+  private let biasRounding: Double
 
   /// - Throws: ``TesseraError/Code/systemFailure`` if there is no memory for it.
   init(_ geometry: ConvolutionGeometry, _ pass: ConvolutionPass) throws(TesseraError) {
@@ -35,10 +37,13 @@ struct ConvolutionCheck {
       case .backwardWeights: (magnitudes.x, magnitudes.dy)
       }
     func largest(_ tensor: HostTensor<Float>) -> Double { Double(tensor.elements.max() ?? 0) }
-    // The bias is one more rounding of the result.
-    let rounding = pass == .forward ? unitRoundoff * sums.reduce(0) { max($0, abs($1)) } : 0
-    winogradTolerance =
-      WinogradBound.allowed * WinogradBound.bound(pass, geometry, largest: largest(first) * largest(second)) + rounding
+    largestProduct = largest(first) * largest(second)
+    biasRounding = pass == .forward ? unitRoundoff * sums.reduce(0) { max($0, abs($1)) } : 0
+  }
+
+  /// Of Winograd's, which mixes the terms of neighbouring sums; for windows that it serves.
+  private var winogradTolerance: Double {
+    WinogradBound.allowed * WinogradBound.bound(pass, geometry, largest: largestProduct) + biasRounding
   }
 
   /// Runs an algorithm as a program of its own; nil if it refuses the geometry.
@@ -51,11 +56,12 @@ struct ConvolutionCheck {
     // An element that isn't written shows.
     for index in operands.result.elements.indices { operands.result.elements[index] = .nan }
     try LayerBenchmark(problem, pass, operands, workers: workers, options: options).run()
+    let winograd = algorithm == .winograd ? winogradTolerance : nil
     var agreement = Agreement()
     agreement.compare(
       "\(pass.rawValue) of \(geometry.summary)", count: sums.count,
       found: { Double(operands.result.elements[$0]) }, expected: { sums[$0] },
-      tolerance: { share * (algorithm == .winograd ? winogradTolerance : tolerances[$0]) })
+      tolerance: { share * (winograd ?? tolerances[$0]) })
     return agreement
   }
 
