@@ -13,7 +13,7 @@ import Testing
       #expect((convolution[key] as? String)?.isEmpty == false, "\(key)")
     }
     // 28 x 28 outputs of 6 filters with 25 taps, padded; a multiply-add is two operations.
-    #expect(convolution["flops"] as? Double == 2 * 3 * 28 * 28 * 6 * 25)
+    #expect(convolution["flops"] as? Int == 2 * 3 * 28 * 28 * 6 * 25)
     #expect(try #require(convolution["tasks"] as? Int) >= #require(convolution["largest_share"] as? Int))
     #expect(nodes.contains { ($0["operation"] as? String)?.contains("weight") == true } == (mode == "training"))
     #expect(nodes.allSatisfy { $0["network"] as? String == "lenet5" && $0["workers"] as? Int == 2 })
