@@ -52,6 +52,8 @@ struct LayersCommand: ParsableCommand {
 
   @OptionGroup var repetition: RepetitionOptions
 
+  @OptionGroup var random: SeedOption
+
   @OptionGroup(title: "Output") var output: OutputOptions
 
   func validate() throws {
@@ -96,7 +98,7 @@ struct LayersCommand: ParsableCommand {
           continue
         }
         let benchmark = try LayerBenchmark(
-          problem, pass, try LayerOperands(problem.geometry, pass, seed: 1), workers: workers,
+          problem, pass, try LayerOperands(problem.geometry, pass, seed: random.seed), workers: workers,
           options: options)
         let result = try benchmark.measure(
           repetition.repetition(window: 0.1, limit: 2), &roofline, flush: flush, verifies: verify)

@@ -30,6 +30,8 @@ struct MemoryCommand: ParsableCommand {
 
   @OptionGroup(title: "Machine") var machine: MachineOptions
 
+  @OptionGroup var random: SeedOption
+
   @OptionGroup(title: "Output") var output: OutputOptions
 
   /// One line of the report.
@@ -67,7 +69,7 @@ struct MemoryCommand: ParsableCommand {
     try output.write(machine, measures: false) { writer in
       let before = try PeakMemory.byteCount()
       let benchmark = try NetworkBenchmark(
-        source, batch: batch, mode: mode, seed: 0, workers: machine.resolvedWorkers(), options: options)
+        source, batch: batch, mode: mode, seed: random.seed, workers: machine.resolvedWorkers(), options: options)
       for _ in 0..<steps {
         try benchmark.run()
         try Interruption.check()

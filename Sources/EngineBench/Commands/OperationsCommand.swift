@@ -27,6 +27,8 @@ struct OperationsCommand: ParsableCommand {
 
   @OptionGroup var repetition: RepetitionOptions
 
+  @OptionGroup var random: SeedOption
+
   @OptionGroup(title: "Output") var output: OutputOptions
 
   func validate() throws {
@@ -46,7 +48,7 @@ struct OperationsCommand: ParsableCommand {
     let options = try machine.programOptions()
     let problems = try problems(workers: workers)
     let instructionSet = try machine.resolvedInstructionSet()
-    let memory = try OperandMemory(for: problems)
+    let memory = try OperandMemory(for: problems, seed: random.seed)
     try output.write(machine, measures: true) { writer in
       guard var bandwidths = Bandwidths(instructionSet: instructionSet, workers: workers) else { return }
       var progress = writer.progress("operators", of: problems.count)

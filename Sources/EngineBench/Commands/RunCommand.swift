@@ -15,6 +15,8 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup(title: "Machine") var machine: MachineOptions
 
+  @OptionGroup var random: SeedOption
+
   @OptionGroup(title: "Output") var output: OutputOptions
 
   func run() throws {
@@ -48,13 +50,14 @@ struct RunCommand: ParsableCommand {
   {
     let train = try Datasets.digits(.train)
     var settings = TrainingSettings()
-    settings.epochs = 12
+    (settings.epochs, settings.seed) = (12, random.seed)
     settings.optimizer = .sgd(momentum: 0.9, weightDecay: 1e-4)
     let steps = settings.stepsPerEpoch(train)
     settings.schedule = .cosine(0.05, steps: steps * settings.epochs, warmUpSteps: steps)
     settings.workers = workers
     settings.options = options
-    let loop = try TrainingLoop(network.model, store: ParameterStore(), train: train, settings: settings)
+    let loop = try TrainingLoop(
+      network.model, store: ParameterStore(seed: random.seed), train: train, settings: settings)
     try writer.text("\ntraining \(network.name) on \(train.count) real 8x8 digits")
     try TrainingReport.train(loop, epochs: settings.epochs, test: Datasets.digits(.test), writer)
   }

@@ -43,6 +43,8 @@ struct TuneCommand: ParsableCommand {
 
   @OptionGroup var saved: ChoicesOption
 
+  @OptionGroup var random: SeedOption
+
   @OptionGroup(title: "Output") var output: FormatOptions
 
   func validate() throws {
@@ -76,7 +78,7 @@ struct TuneCommand: ParsableCommand {
       for problem in problems {
         progress.begin("\(problem.layer.name), \(problem.pass.rawValue)")
         let tuned = try TunedConvolution(
-          problem.layer, problem.pass, limit: duration, workers: workers, options: options)
+          problem.layer, problem.pass, seed: random.seed, limit: duration, workers: workers, options: options)
         choices[tuned.convolution] = tuned.choice
         for result in tuned.results { try writer.write(result) }
         try writer.text(TuningLine.text(tuned))

@@ -27,6 +27,8 @@ struct VerifyCommand: ParsableCommand {
 
   @OptionGroup(title: "Machine") var machine: MachineOptions
 
+  @OptionGroup var random: SeedOption
+
   @OptionGroup(title: "Output") var output: OutputOptions
 
   func validate() throws {
@@ -46,7 +48,8 @@ struct VerifyCommand: ParsableCommand {
         "\(sets.map(\.name).joined(separator: ", ")), \(workers) worker\(workers == 1 ? "" : "s")\n"
           + VerificationLine.header)
       var verification = Verification(
-        extent: quick ? .short : .full, instructionSets: sets, workers: workers, share: tolerance)
+        extent: quick ? .short : .full, instructionSets: sets, workers: workers, share: tolerance,
+        seed: random.seed)
       verification.failed = { failure in
         try writer.write(
           failure, text: "FAILED \(failure.isa), \(failure.group): \(failure.problem)\n  \(failure.found)")

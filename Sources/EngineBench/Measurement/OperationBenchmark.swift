@@ -40,11 +40,11 @@ final class OperandMemory {
 
   /// Room for each of the problems.
   /// - Throws: ``TesseraError/Code/systemFailure`` if there is no memory for it.
-  init(for problems: [OperationProblem]) throws(TesseraError) {
+  init(for problems: [OperationProblem], seed: UInt64) throws(TesseraError) {
     func floats(_ bytes: (OperationProblem) -> Int) -> Int {
       problems.map { bytes($0) / 4 + 8 * Self.line }.max() ?? 0
     }
-    normals = try .normal(floats { $0.inputs.reduce(0) { $0 + $1.type.byteCount } }, seed: 1)
+    normals = try .normal(floats { $0.inputs.reduce(0) { $0 + $1.type.byteCount } }, seed: seed)
     results = try HostTensor(floats(\.writtenBytes)) { _ in 0 }
   }
 

@@ -11,9 +11,9 @@ struct TunedConvolution {
   let choice: ConvolutionAlgorithm
 
   init(
-    _ layer: LayerProblem, _ pass: ConvolutionPass, limit: Double, workers: Int, options: Program.Options
+    _ layer: LayerProblem, _ pass: ConvolutionPass, seed: UInt64, limit: Double, workers: Int, options: Program.Options
   ) throws(TesseraError) {
-    let operands = try LayerOperands(layer.geometry, pass, seed: 1)
+    let operands = try LayerOperands(layer.geometry, pass, seed: seed)
     func benchmark(_ algorithm: ConvolutionAlgorithm?) throws(TesseraError) -> LayerBenchmark {
       var options = options
       options.algorithm = algorithm

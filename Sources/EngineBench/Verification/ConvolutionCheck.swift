@@ -18,10 +18,10 @@ struct ConvolutionCheck {
   private let biasRounding: Double
 
   /// - Throws: ``TesseraError/Code/systemFailure`` if there is no memory for it.
-  init(_ geometry: ConvolutionGeometry, _ pass: ConvolutionPass) throws(TesseraError) {
+  init(_ geometry: ConvolutionGeometry, _ pass: ConvolutionPass, seed: UInt64) throws(TesseraError) {
     (self.geometry, self.pass) = (geometry, pass)
     problem = LayerProblem(name: "convolution", geometry)
-    let operands = try LayerOperands(geometry, pass, seed: 1)
+    let operands = try LayerOperands(geometry, pass, seed: seed)
     let magnitudes = try operands.magnitudes()
     self.operands = operands
     let terms = geometry.terms(pass)

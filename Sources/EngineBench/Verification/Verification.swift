@@ -52,24 +52,27 @@ struct Verification {
   let workers: Int
   /// The part of each tolerance that errors may take.
   let share: Double
+  /// Of sizes and values.
+  private let seed: UInt64
   /// Called before each problem.
   var progress: (String) -> Void = { _ in }
   /// Called for each check that fails.
   var failed: (VerificationFailure) throws -> Void = { _ in }
 
-  init(extent: Problems.Extent, instructionSets: [InstructionSet], workers: Int, share: Double) {
+  init(extent: Problems.Extent, instructionSets: [InstructionSet], workers: Int, share: Double, seed: UInt64) {
     (self.extent, self.instructionSets, self.workers, self.share) = (extent, instructionSets, workers, share)
-    geometries = Self.geometries(extent)
+    self.seed = seed
+    geometries = Self.geometries(extent, seed: seed)
   }
 
   /// For every algorithm some that it serves.
-  private static func geometries(_ extent: Problems.Extent) -> [ConvolutionGeometry] {
+  private static func geometries(_ extent: Problems.Extent, seed: UInt64) -> [ConvolutionGeometry] {
     let isShort = extent == .short
     let largest = isShort ? 3e5 : 3e6
-    var all = GeneratedGeometries.random(count: isShort ? 40 : 350, seed: 2026, maximumFlops: largest)
+    var all = GeneratedGeometries.random(count: isShort ? 40 : 350, seed: 2026 &+ seed, maximumFlops: largest)
     all += GeneratedGeometries.narrowGroups(count: isShort ? 10 : 80)
     for window in [3, 5] {
-      all += GeneratedGeometries.winograd(window: window, rounds: 1, seed: 4, maximumFlops: 2 * largest)
+      all += GeneratedGeometries.winograd(window: window, rounds: 1, seed: 4 &+ seed, maximumFlops: 2 * largest)
     }
     if let kernels = KernelCatalogue.kernels(for: KernelCatalogue.best) {
       all += GeneratedGeometries.pixelBlock(kernels, count: isShort ? 30 : 120, maximumFlops: largest)
@@ -95,7 +98,7 @@ struct Verification {
       try Interruption.check()
       progress("convolution \(geometry.summary)")
       for pass in ConvolutionPass.allCases {
-        let check = try ConvolutionCheck(geometry, pass)
+        let check = try ConvolutionCheck(geometry, pass, seed: seed)
         for set in instructionSets {
           guard let kernels = KernelCatalogue.kernels(for: set) else { continue }
           for algorithm in ConvolutionAlgorithm.allCases {
@@ -163,7 +166,7 @@ struct Verification {
             try Interruption.check()
             checksums.append(
               try NetworkBenchmark(
-                NetworkSource(name), batch: batch, mode: mode, seed: 0, workers: workers,
+                NetworkSource(name), batch: batch, mode: mode, seed: seed, workers: workers,
                 options: Program.Options(instructionSet: set)
               ).checksum())
           }
