@@ -6,6 +6,11 @@ import Testing
 @Suite struct CoreTableTests {
   private static func cores(_ lease: CoreTable.Lease) -> [Int] { (0..<CoreTable.maximumCores).filter(lease.contains) }
 
+  /// True iff no two leases have a core in common.
+  private static func areApart(_ leases: [CoreTable.Lease], coreCount: Int) -> Bool {
+    (0..<coreCount).allSatisfy { core in leases.lazy.filter { $0.contains(core) }.count <= 1 }
+  }
+
   /// One that comes alone gets all it asks for, the caller's core first.
   @Test func aRunAloneGetsTheMachine() {
     var table = CoreTable(coreCount: 70, cacheByteCount: 1 << 25)
@@ -65,7 +70,7 @@ import Testing
 
   /// Whatever comes and goes: no core has two runs, none that waits is passed by another that waits, someone is always in
   /// where someone waits, and in the end all cores are free.
-  @Test(arguments: 0..<40) func noCoreHasTwoRuns(seed: Int) throws {
+  @Test(arguments: 0..<(isShort ? 4 : 40)) func noCoreHasTwoRuns(seed: Int) throws {
     var random = TestRandom(UInt64(seed))
     let coreCount = random.int(1...130)
     var table = CoreTable(coreCount: coreCount, cacheByteCount: 32 << 20)
@@ -90,8 +95,7 @@ import Testing
         running.append(lease)
       }
       #expect(table.active == running.count && (waiting.isEmpty || !running.isEmpty))
-      let taken = running.flatMap(Self.cores)
-      #expect(taken.count == Set(taken).count && taken.allSatisfy { $0 < coreCount })
+      if run % 25 == 0 { #expect(Self.areApart(running, coreCount: coreCount)) }
     }
     while !running.isEmpty || !waiting.isEmpty {
       if !running.isEmpty { table.leave(running.removeLast()) }
