@@ -50,6 +50,7 @@ enum CoreLeases {
   ///   - patience: seconds that it may wait.
   static func lease(_ count: Int, byteCount: Int = 0, patience: Double = 0) -> Lease {
     let demand = CoreTable.Demand(cores: count, byteCount: byteCount)
+    var here = here
     var cores = CoreTable.Lease()
     let waiting: (number: Int, waiter: Waiter)? = state.withLock { state in
       if patience > 0, !state.table.admits(demand) { return state.wait(demand) }
@@ -58,6 +59,8 @@ enum CoreLeases {
     }
     if let (number, waiter) = waiting {
       let isLate = waiter.semaphore.wait(timeout: .now() + patience) == .timedOut
+      // A thread that slept may wake elsewhere.
+      here = self.here
       state.withLock { state in
         if let given = waiter.cores {
           cores = given
