@@ -15,11 +15,16 @@ struct Repetition: Sendable {
     let start = ContinuousClock.now
     while true {
       means.append(try mean())
-      if Interruption.isRequested { return Windows(means, .interrupted) }
-      guard means.count >= minimumWindows else { continue }
-      if Windows.spread(means) <= spread { return Windows(means, .spread) }
-      if (ContinuousClock.now - start) / .seconds(1) >= limit { return Windows(means, .time) }
+      if let end = end([means], since: start) { return Windows(means, end) }
     }
+  }
+
+  /// Why it is enough, if it is: of several things measured in turn, as many windows of each.
+  func end(_ means: [[Double]], since start: ContinuousClock.Instant) -> Windows.End? {
+    if Interruption.isRequested { return .interrupted }
+    guard means.allSatisfy({ $0.count >= minimumWindows }) else { return nil }
+    if means.allSatisfy({ Windows.spread($0) <= spread }) { return .spread }
+    return (ContinuousClock.now - start) / .seconds(1) >= limit ? .time : nil
   }
 }
 

@@ -14,25 +14,17 @@ struct TimingInTurn {
   ) throws {
     var means = [[Double]](repeating: [], count: calls.count)
     let start = ContinuousClock.now
-    var end = Windows.End.time
-    for rounds in 0... {
-      if Interruption.isRequested, rounds > 0 {
-        end = .interrupted
-        break
-      }
-      if rounds >= repetition.minimumWindows {
-        if means.allSatisfy({ Windows.spread($0) <= repetition.spread }) {
-          end = .spread
-          break
-        }
-        if (ContinuousClock.now - start) / .seconds(1) >= repetition.limit { break }
-      }
+    var end: Windows.End?
+    var rounds = 0
+    while end == nil {
       for (index, call) in calls.enumerated() {
         progress(rounds)
         means[index].append(try call(repetition.window))
       }
+      rounds += 1
+      end = repetition.end(means, since: start)
     }
-    windows = means.map { Windows($0, end) }
+    windows = means.map { Windows($0, end ?? .time) }
   }
 
   /// The mean of as many calls as a window of so many seconds holds, one at least, after one that warms up: it finds the
