@@ -16,8 +16,7 @@ struct ExplainCommand: ParsableCommand {
 
   @OptionGroup var argument: NetworkArgument
 
-  @Option(help: "Images a batch.")
-  var batch = 16
+  @OptionGroup var images: BatchOption
 
   @Option(help: "inference or training.")
   var mode: NetworkMode = .inference
@@ -30,20 +29,18 @@ struct ExplainCommand: ParsableCommand {
 
   @OptionGroup(title: "Output") var output: OutputOptions
 
-  func validate() throws { try expectOption("--batch", batch, in: batchSizes) }
-
   func run() throws {
     let network = try argument.source().network
     let options = try machine.programOptions(numerics: precision.numerics, choices: saved.choices())
-    let program = try Program(network.graph(batch: batch, mode: mode), options: options)
+    let program = try Program(network.graph(batch: images.batch, mode: mode), options: options)
     let workers = try machine.resolvedWorkers()
     try output.write(machine, measures: true) { writer in
       let explanation = try program.explain(workers: workers, figures: .measured(program.instructionSet))
       let subject = ExplainedNetwork(
-        network: network.name, batch: batch, mode: mode.rawValue, isa: program.instructionSet.name, workers: workers)
+        network: network.name, batch: images.batch, mode: mode.rawValue, isa: program.instructionSet.name,
+        workers: workers)
       try writer.text(
-        "\(network.name), batch \(batch), \(mode.rawValue), \(workers) worker\(workers == 1 ? "" : "s"), \(subject.isa)"
-      )
+        "\(network.name), batch \(images.batch), \(mode.rawValue), \(Format.count(workers, "worker")), \(subject.isa)")
       for node in explanation.nodes { try writer.write(ExplainedNode(subject: subject, node: node)) }
       try writer.write(ExplanationSummary(subject: subject, explanation), text: explanation.text)
     }

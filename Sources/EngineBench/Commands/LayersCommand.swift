@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Tessera
 import TesseraKernels
+import TesseraRuntime
 
 struct LayersCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -85,7 +86,7 @@ struct LayersCommand: ParsableCommand {
       let figures = PeakFigure.figures(of: peak)
       try writer.write(
         figures.multiplyAdd,
-        text: "\(peak.instructionSet), \(workers) worker\(workers == 1 ? "" : "s"): peak "
+        text: "\(peak.instructionSet), \(Format.count(workers, "worker")): peak "
           + "\(Format.fixed(peak.gflops, 1)) GFLOP/s, \(Format.fixed(peak.readGigabytesPerSecond, 1)) GB/s from memory"
           + (cold ? ", caches flushed" : ""))
       try writer.write(figures.read, text: LayerLine.header(verify: verify))
@@ -139,19 +140,13 @@ private enum LayerLine {
   static func text(_ result: LayerResult) -> String {
     line(
       result.name, ConvolutionPass(rawValue: result.pass)?.shortName ?? result.pass,
-      algorithm(result.algorithm),
+      String(KernelName(result.algorithm).algorithm.prefix(5)),
       Format.milliseconds(result.bestMs * 1e-3), Format.milliseconds(result.medianMs * 1e-3),
       Format.fixed(100 * result.spread, result.spread < 0.1 ? 1 : 0), Format.fixed(result.gflops, 1),
       Format.fixed(result.percentOfPeak, 1),
       result.maxError.map { String(format: "%.0e", $0) }
         ?? Format.fixed(result.intensity, result.intensity < 100 ? 1 : 0),
       result.bound == "arithmetic" ? "arith" : result.bound)
-  }
-
-  /// Of a kernel's name, operation.pass.algorithm.type.isa.tile, the algorithm, shortened.
-  private static func algorithm(_ kernel: String) -> String {
-    let parts = kernel.split(separator: ".")
-    return parts.count > 2 ? String(parts[2].prefix(5)) : kernel
   }
 
   private static func line(_ name: String, _ pass: String, _ algorithm: String, _ cells: String...)

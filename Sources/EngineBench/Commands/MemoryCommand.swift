@@ -13,8 +13,7 @@ struct MemoryCommand: ParsableCommand {
 
   @OptionGroup var argument: NetworkArgument
 
-  @Option(help: "Images a batch.")
-  var batch = 16
+  @OptionGroup var images: BatchOption
 
   @Option(help: "inference or training.")
   var mode: NetworkMode = .training
@@ -56,7 +55,6 @@ struct MemoryCommand: ParsableCommand {
   }
 
   func validate() throws {
-    try expectOption("--batch", batch, in: batchSizes)
     try expectOption("--steps", steps, in: 1...1000)
     if let limit { try expectOption("--limit", limit, in: 1...1 << 30) }
   }
@@ -69,7 +67,8 @@ struct MemoryCommand: ParsableCommand {
     try output.write(machine, measures: false) { writer in
       let before = try PeakMemory.byteCount()
       let benchmark = try NetworkBenchmark(
-        source, batch: batch, mode: mode, seed: random.seed, workers: machine.resolvedWorkers(), options: options)
+        source, batch: images.batch, mode: mode, seed: random.seed, workers: machine.resolvedWorkers(), options: options
+      )
       for _ in 0..<steps {
         try benchmark.run()
         try Interruption.check()
@@ -77,7 +76,7 @@ struct MemoryCommand: ParsableCommand {
       let growth = try PeakMemory.byteCount() - before
       let memory = benchmark.memoryUse
       let result = Result(
-        network: source.name, batch: batch, mode: mode.rawValue, workers: benchmark.workers,
+        network: source.name, batch: images.batch, mode: mode.rawValue, workers: benchmark.workers,
         plannedBytes: memory.byteCount, expectedGrowthBytes: memory.byteCount + memory.inputByteCount,
         peakGrowthBytes: growth)
       try writer.write(result, text: text(result, memory, benchmark.largePages))
@@ -87,7 +86,7 @@ struct MemoryCommand: ParsableCommand {
   private func text(_ result: Result, _ memory: MemoryUse, _ pages: LargePages) -> String {
     let large = pages.largeByteCount.map { TopologyReport.size($0) } ?? "unknown"
     return """
-      \(result.network), batch \(batch), \(mode.rawValue), \(result.workers) workers
+      \(result.network), batch \(result.batch), \(mode.rawValue), \(result.workers) workers
       \(MemoryReport.text(memory))
 
       growth expected   \(TopologyReport.size(result.expectedGrowthBytes)), planned and inputs

@@ -11,6 +11,14 @@ struct NetworkArgument: ParsableArguments {
   func source() throws(TesseraError) -> NetworkSource { try NetworkSource(network) }
 }
 
+/// How many images such a command computes at once.
+struct BatchOption: ParsableArguments {
+  @Option(help: "Images a batch.")
+  var batch = 16
+
+  func validate() throws { try expectOption("--batch", batch, in: batchSizes) }
+}
+
 /// Refuses a value outside of a range.
 func expectOption<Value: Comparable>(_ option: String, _ value: Value, in range: ClosedRange<Value>) throws {
   guard range.contains(value) else {

@@ -18,8 +18,7 @@ struct NetworkCommand: ParsableCommand {
 
   @OptionGroup var argument: NetworkArgument
 
-  @Option(help: "Images a batch.")
-  var batch = 16
+  @OptionGroup var images: BatchOption
 
   @Option(help: "inference or training.")
   var mode: NetworkMode = .inference
@@ -54,7 +53,6 @@ struct NetworkCommand: ParsableCommand {
   @OptionGroup(title: "Output") var output: OutputOptions
 
   func validate() throws {
-    try expectOption("--batch", batch, in: batchSizes)
     guard (1...(mode == .training ? 1 : 1024)).contains(streams) else {
       throw ValidationError("--streams: expected 1\(mode == .training ? " in training" : " to 1024"), found \(streams)")
     }
@@ -72,7 +70,7 @@ struct NetworkCommand: ParsableCommand {
     let weights = try published.file()
     try output.write(machine, measures: true) { writer in
       let benchmark = try NetworkBenchmark(
-        source, batch: batch, mode: mode, seed: random.seed, workers: machine.resolvedWorkers(),
+        source, batch: images.batch, mode: mode, seed: random.seed, workers: machine.resolvedWorkers(),
         options: options, weights: weights, except: published.except)
       let result = try benchmark.measure(
         repetition.repetition(window: duration / 5, limit: 2 * duration), streams: streams)
@@ -89,7 +87,7 @@ struct NetworkCommand: ParsableCommand {
     func time(_ ms: Double) -> String { "\(Format.milliseconds(ms * 1e-3)) ms" }
     let clients = streams > 1 ? ", \(streams) streams" : ""
     return """
-      \(result.network), batch \(batch), \(mode.rawValue), \(result.workers) workers\(clients)
+      \(result.network), batch \(images.batch), \(mode.rawValue), \(result.workers) workers\(clients)
       best              \(time(result.bestMs))
       median            \(time(result.medianMs))
       90 %              \(time(result.p90Ms))

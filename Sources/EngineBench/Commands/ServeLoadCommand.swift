@@ -196,7 +196,7 @@ private enum ServeLoadLine {
   static func text(_ result: ServeLoadResult) -> String {
     func ms(_ value: Double) -> String { Format.milliseconds(value * 1e-3) }
     return line(
-      result.neighbour ? "\(result.neighbourThreads) thread\(result.neighbourThreads == 1 ? "" : "s")" : "none",
+      result.neighbour ? Format.count(result.neighbourThreads, "thread") : "none",
       Format.fixed(result.completedPerSecond, 1), ms(result.p50Ms), ms(result.p90Ms), ms(result.p99Ms),
       ms(result.p999Ms), ms(result.maximumMs), ms(result.waitP99Ms), "\(Format.fixed(result.missedPercent, 1)) %")
   }

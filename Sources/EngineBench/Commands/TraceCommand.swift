@@ -13,8 +13,7 @@ struct TraceCommand: ParsableCommand {
 
   @OptionGroup var argument: NetworkArgument
 
-  @Option(help: "Images a batch.")
-  var batch = 16
+  @OptionGroup var images: BatchOption
 
   @Option(help: "inference or training.")
   var mode: NetworkMode = .inference
@@ -28,29 +27,25 @@ struct TraceCommand: ParsableCommand {
 
   @OptionGroup(title: "Output") var output: FormatOptions
 
-  func validate() throws {
-    try expectOption("--batch", batch, in: batchSizes)
-  }
-
   func run() throws {
     try OutputFile.checkWritable(out)
     let source = try argument.source()
     let options = try machine.programOptions()
     try output.write(machine, measures: true) { writer in
       let benchmark = try NetworkBenchmark(
-        source, batch: batch, mode: mode, seed: random.seed, workers: machine.resolvedWorkers(),
+        source, batch: images.batch, mode: mode, seed: random.seed, workers: machine.resolvedWorkers(),
         options: options)
       let trace = try benchmark.trace()
       try trace.write(to: out)
       let end = trace.tasks.reduce(0) { max($0, $1.start + $1.seconds) }
       try writer.text(
-        "\(source.name), batch \(batch), \(mode.rawValue): \(Format.milliseconds(end)) ms, \(trace.tasks.count) tasks"
+        "\(source.name), batch \(images.batch), \(mode.rawValue): \(Format.milliseconds(end)) ms, \(trace.tasks.count) tasks"
       )
       var table = TextTable(header: ["worker", "tasks", "busy ms", "%"])
       for worker in 0..<trace.workers {
         let own = trace.tasks.filter { $0.worker == worker }
         let result = TracedWorker(
-          network: source.name, batch: batch, mode: mode.rawValue, worker: worker, tasks: own.count,
+          network: source.name, batch: images.batch, mode: mode.rawValue, worker: worker, tasks: own.count,
           busyMs: own.reduce(0) { $0 + $1.seconds } * 1e3, runMs: end * 1e3)
         try writer.write(result)
         table.add([

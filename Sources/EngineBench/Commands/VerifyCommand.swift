@@ -45,7 +45,7 @@ struct VerifyCommand: ParsableCommand {
     try output.write(machine, measures: false) { writer in
       let start = ContinuousClock.now
       try writer.text(
-        "\(sets.map(\.name).joined(separator: ", ")), \(workers) worker\(workers == 1 ? "" : "s")\n"
+        "\(sets.map(\.name).joined(separator: ", ")), \(Format.count(workers, "worker"))\n"
           + VerificationLine.header)
       var verification = Verification(
         extent: quick ? .short : .full, instructionSets: sets, workers: workers, share: tolerance,

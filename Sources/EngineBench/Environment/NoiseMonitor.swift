@@ -36,7 +36,7 @@ struct NoiseMonitor {
     var warnings: [String] = []
     if others > 0 { warnings.append("\(others) other thread\(others == 1 ? " is" : "s are") running on this machine") }
     if workers > cores {
-      warnings.append("\(workers) workers, but \(cores) core\(cores == 1 ? "" : "s"): they take turns")
+      warnings.append("\(workers) workers, but \(Format.count(cores, "core")): they take turns")
     } else if workers > cores - others, others > 0 {
       warnings.append("\(workers) workers, but \(max(0, cores - others)) of \(cores) cores free")
     }

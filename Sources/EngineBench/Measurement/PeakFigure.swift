@@ -70,7 +70,7 @@ struct PeakFigure: Record {
   static func text(_ figures: [PeakFigure]) -> String {
     let teams = Set(figures.map(\.workers)).sorted()
     var table = TextTable(
-      header: ["measure", "of", "unit"] + teams.map { "\($0) worker\($0 == 1 ? "" : "s")" })
+      header: ["measure", "of", "unit"] + teams.map { Format.count($0, "worker") })
     for figure in figures where figure.workers == teams.first {
       let values = figures.filter {
         $0.measure == figure.measure && $0.isa == figure.isa && $0.level == figure.level

@@ -106,7 +106,7 @@ struct ScalingBenchmark {
     for kind in Kind.allCases {
       for workers in counts {
         try Interruption.check()
-        progress("\(kind.rawValue), \(workers) worker\(workers == 1 ? "" : "s")")
+        progress("\(kind.rawValue), \(Format.count(workers, "worker"))")
         let batch = kind == .strong ? batch : batchPerWorker * workers
         let benchmark = try NetworkBenchmark(
           source, batch: batch, mode: mode, seed: seed, workers: workers, options: options)

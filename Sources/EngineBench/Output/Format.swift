@@ -34,6 +34,9 @@ enum Format {
     return result
   }
 
+  /// A number and what it counts, as in "1 worker" and "2 workers".
+  static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+
   /// A cell with its text at the left.
   static func left(_ text: String, _ width: Int) -> String {
     text + String(repeating: " ", count: max(0, width - text.count))

@@ -56,7 +56,7 @@ enum TopologyReport {
     var lines = [
       "processor        \(machine.isThisSystem ? machine.processorName : "not this machine's: described or read")",
       "cores            \(cores) usable of \(machine.machineCoreCount), "
-        + "\(packages) package\(packages == 1 ? "" : "s"), \(nodes) NUMA node\(nodes == 1 ? "" : "s")",
+        + "\(Format.count(packages, "package")), \(Format.count(nodes, "NUMA node"))",
       "caches           L1 \(size(caches.level1Bytes)), L2 \(size(caches.level2Bytes)), "
         + "L3 \(size(caches.level3Bytes))",
     ]

@@ -1,5 +1,6 @@
 import Foundation
 import Tessera
+import TesseraRuntime
 
 /// Turns results into the sections of a page: each kind of record that a file holds has its own.
 struct ReportBuilder {
@@ -94,7 +95,7 @@ struct ReportBuilder {
     guard !figures.isEmpty else { return nil }
     let teams = Set(figures.compactMap { $0.number("workers") }).sorted()
     var table = ReportPage.Table(
-      ["<measure", "<of", "<unit"] + teams.map { "\(Int($0)) worker\($0 == 1 ? "" : "s")" })
+      ["<measure", "<of", "<unit"] + teams.map { Format.count(Int($0), "worker") })
     var seen: Set<[String]> = []
     for figure in figures {
       let of = figure.string("measure") == "multiply_add" ? figure.string("isa") : figure.string("level")
@@ -124,12 +125,9 @@ struct ReportBuilder {
         "<bound",
       ])
     for (index, layer) in layers.enumerated() {
-      // conv2d.forward.direct.f32.avx512.12x2: what its neighbours don't say is the third.
-      let kernel = layer.string("algorithm") ?? ""
-      let words = kernel.split(separator: ".")
       table.add([
         "\(index + 1)", layer.string("name") ?? "", layer.string("pass") ?? "",
-        words.count > 3 ? String(words[2]) : kernel, ms(layer, "best_ms"), ms(layer, "median_ms"),
+        KernelName(layer.string("algorithm") ?? "").algorithm, ms(layer, "best_ms"), ms(layer, "median_ms"),
         percent(layer, "spread"),
         number(layer, "gflops", 1), number(layer, "percent_of_peak", 1), number(layer, "intensity", 1),
         layer.string("bound") ?? "",
