@@ -87,8 +87,11 @@ struct Progress {
   /// Another step begins.
   mutating func begin(_ step: String) {
     show("\(title) \(done + 1)/\(total)  \(step)", Double(done) / Double(max(1, total)))
-    done += 1
+    begin()
   }
+
+  /// Another step begins, which `update` will name.
+  mutating func begin() { done += 1 }
 
   /// The step that began is so far.
   func update(_ fraction: Double, _ text: String) {

@@ -15,7 +15,7 @@ enum TrainingReport {
     let end = try loop.run { (event) throws(TesseraError) in
       switch event {
       case .step(let state, let batches):
-        if epoch != state.epoch { progress.begin("") }
+        if epoch != state.epoch { progress.begin() }
         epoch = state.epoch
         let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9
         let rate = Double(state.metrics.images - firstImage) / max(seconds, 1e-9)
