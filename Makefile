@@ -1,11 +1,11 @@
 # Everything needs Swift only; what else the build wants, Scripts/setup.sh installs.
 
-.PHONY: help bench test check setup lint format warnings disassembly sanitize embedding clean
+.PHONY: help bench test check setup lint format warnings disassembly sanitize examples clean
 
 help:
 	@echo "make bench    build, then the main job: topology, peaks, training on real digits, time of each layer"
 	@echo "make test     build, then all tests"
-	@echo "make check    format, warnings, disassembly, sanitizers, the embedding example"
+	@echo "make check    format, warnings, disassembly, sanitizers, the examples"
 	@echo "make format   rewrite all sources in the project's format"
 	@echo "make clean    remove all that was built"
 
@@ -20,7 +20,7 @@ test: setup
 	swift build -c release --build-tests
 	swift test -c release --skip-build
 
-check: lint warnings disassembly embedding sanitize
+check: lint warnings disassembly examples sanitize
 
 SOURCES = Package.swift $(shell find Sources Tests Examples -name '*.swift' -not -path '*/.build*')
 
@@ -38,8 +38,14 @@ disassembly: setup
 	swift build -c release --product engine-bench
 	Scripts/check-disassembly.sh .build/release
 
-embedding: setup
-	swift run -c release --package-path Examples/Embedding --scratch-path .build-embedding
+EXAMPLES = --package-path Examples --scratch-path .build-examples
+TUTORIAL = Tests/Fixtures/tutorial
+
+# The second one is what the tutorial walks through.
+examples: setup
+	swift run -c release $(EXAMPLES) Embedding
+	swift run -c release $(EXAMPLES) FineTuning $(TUTORIAL)/digits.onnx $(TUTORIAL)/digits.safetensors 20 0.05 \
+	  .build-examples/tuned.onnx
 
 sanitize: setup
 	TESSERA_TESTS=short Scripts/sanitize.sh address
