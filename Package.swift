@@ -144,8 +144,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "GraphTests", dependencies: ["TesseraGraph"], swiftSettings: strict),
     .testTarget(
-      name: "KernelTests", dependencies: ["TesseraKernels", "TesseraVerification"], path: "Tests/KernelTests",
-      swiftSettings: strict),
+      name: "KernelTests",
+      dependencies: ["TesseraKernels", "TesseraVerification", .product(name: "RealModule", package: "swift-numerics")],
+      path: "Tests/KernelTests", swiftSettings: strict),
     .testTarget(
       name: "NetworkTests", dependencies: ["Tessera", "TesseraKernels", "TesseraNetworks"], swiftSettings: strict),
     .testTarget(

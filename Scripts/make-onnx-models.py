@@ -7,6 +7,7 @@ those of ONNX Runtime.
 --dynamo takes the exporter that is PyTorch's default since 2.9, which writes weights to a file beside the model.
 """
 
+import importlib.util
 import pathlib
 import sys
 
@@ -73,15 +74,28 @@ class Tiny(torch.nn.Module):
         return self.head(x.flatten(1)), x.amax(dim=(2, 3))
 
 
+def bench_network(name):
+    """A network that only the benchmarks have, and the shape of its images."""
+    path = pathlib.Path(__file__).resolve().parent.parent / "Benchmarks" / "peers" / "networks.py"
+    spec = importlib.util.spec_from_file_location("networks", path)
+    networks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(networks)
+    make, shape, _ = networks.build(name)
+    return make, shape
+
+
 NETWORKS = {
+    "mnist_cnn": bench_network("mnist_cnn"),
+    "cifar_vgg": bench_network("cifar_vgg"),
     "tiny": (Tiny, 16),
     "unet": (UNet, 64),
     **{
         name: (getattr(torchvision.models, name), size)
         for name, size in {
             "resnet18": 224, "resnet50": 224, "mobilenet_v2": 224, "mobilenet_v3_small": 224, "squeezenet1_1": 224,
-            "densenet121": 224, "vgg11_bn": 224, "alexnet": 224, "shufflenet_v2_x1_0": 224, "efficientnet_b0": 224,
-            "regnet_y_400mf": 224, "convnext_tiny": 224, "mnasnet1_0": 224, "googlenet": 224, "inception_v3": 299,
+            "densenet121": 224, "vgg11_bn": 224, "vgg16": 224, "alexnet": 224, "shufflenet_v2_x1_0": 224,
+            "efficientnet_b0": 224, "regnet_y_400mf": 224, "convnext_tiny": 224, "mnasnet1_0": 224, "googlenet": 224,
+            "inception_v3": 299,
         }.items()
     },
 }
@@ -89,6 +103,7 @@ NETWORKS = {
 
 def export(name, folder, dynamo):
     make, size = NETWORKS[name]
+    shape = size if isinstance(size, tuple) else (3, size, size)
     torch.manual_seed(0)
     options = {"init_weights": True, "aux_logits": False} if name in ("googlenet", "inception_v3") else {}
     model = make(**options).eval()
@@ -97,7 +112,7 @@ def export(name, folder, dynamo):
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.uniform_(-0.1, 0.1)
             module.running_var.uniform_(0.5, 1.5)
-    images = torch.randn(2, 3, size, size)
+    images = torch.randn(2, *shape)
     data = folder / name / "test_data_set_0"
     data.mkdir(parents=True, exist_ok=True)
     path = folder / name / "model.onnx"

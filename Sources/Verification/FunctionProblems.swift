@@ -3,7 +3,8 @@ import Tessera
 /// Functions of elements and of pairs, reductions, selections and what is made of them.
 extension Problems {
   static let functions: [Problem] =
-    maps + mapsOfPositives + pairs + reductions + selections + combinations + otherFunctions
+    maps + mapsOfPositives + pairs + reductions + layerNormalizations + groupNormalizations + localResponses
+    + selections + combinations + otherFunctions
 
   private static let maps: [Problem] =
     [
@@ -52,13 +53,45 @@ extension Problems {
         graph, x, _ in try graph.apply(Reduce(function, axes: axes), x[0], name: "reduce")
       }
     } + [
-      Problem(description: "standardize \(shape) \(axes)", shapes: [shape], terms: 128, isMultilinear: false) {
-        graph, x, _ in try graph.add(Standardize(axes: axes, epsilon: 1e-2), x, name: "standardize")[0]
-      },
       Problem(description: "log softmax \(shape) \(axes)", shapes: [shape], terms: 128, isMultilinear: false) {
         graph, x, _ in try graph.apply(LogSoftmax(axis: axes[0]), x[0], name: "log_softmax")
-      },
+      }
     ]
+  }
+
+  /// Rows of a few elements, of some vectors and a rest.
+  private static let layerNormalizations: [Problem] = [
+    ([5, 3], 1), ([2, 3, 4], 1), ([3, 2, 131], 2), ([70, 33], 1), ([2, 65], 0),
+  ].map { (shape: Shape, axis: Int) -> Problem in
+    let row = Shape(Array(shape.dimensions[axis...]))
+    return Problem(
+      description: "layer normalization \(shape) from \(axis)", shapes: [shape, row, row], terms: 128,
+      isMultilinear: false
+    ) { graph, x, _ in try graph.add(LayerNormalization(axis: axis, epsilon: 1e-2), x, name: "layer_norm")[0] }
+  }
+
+  /// Groups of one channel, of some, of all.
+  private static let groupNormalizations: [Problem] = [
+    ([2, 3, 4, 6], 1), ([3, 5, 12], 3), ([2, 5, 5, 34], 2), ([2, 7, 19], 19), ([2, 300, 68], 4), ([3, 4], 2),
+  ].map { (shape: Shape, groups: Int) -> Problem in
+    let channels = Shape(Array(shape.dimensions.suffix(1)))
+    return Problem(
+      description: "group normalization \(shape) in \(groups)", shapes: [shape, channels, channels], terms: 128,
+      isMultilinear: false
+    ) { graph, x, _ in try graph.add(GroupNormalization(groups: groups, epsilon: 1e-2), x, name: "group_norm")[0] }
+  }
+
+  /// Windows of one channel, of some, and wider than the row.
+  private static let localResponses: [Problem] = [
+    (5, 0.75, 37), (2, 0.5, 3), (1, 1.25, 16), (40, 0.75, 17), (6, -0.5, 33),
+  ].map { (size: Int, beta: Double, channels: Int) -> Problem in
+    Problem(
+      description: "local response normalization \(channels) by \(size), \(beta)", shapes: [[2, 3, channels]],
+      terms: 128, isMultilinear: false
+    ) { graph, x, _ in
+      let operation = LocalResponseNormalization(size: size, alpha: 0.4, beta: beta, bias: 1.5)
+      return try graph.apply(operation, x[0], name: "local_response_norm")
+    }
   }
 
   private static let selections: [Problem] = [
@@ -97,9 +130,18 @@ extension Problems {
     Problem(
       description: "batched product", shapes: [[3, 4, 5], [3, 5, 21]], terms: 32, isMultilinear: true
     ) { graph, x, _ in try graph.add(BatchedMatrixProduct(), x, name: "product")[0] },
+    gather([5, 3], axis: 0, [2, 3], [4, 0, -1, 4, 2, -5]), gather([2, 5, 19], axis: 1, [4], [1, 1, 3, -2]),
+    gather([3, 5], axis: 1, [], [3]),
     likelihood(.mean, ignored: nil), likelihood(.sum, ignored: 2), likelihood(.mean, ignored: 1),
     likelihood(nil, ignored: nil),
   ]
+
+  private static func gather(_ shape: Shape, axis: Int, _ indexShape: Shape, _ indices: [Int64]) -> Problem {
+    Problem(
+      description: "gather \(indexShape) of \(shape) along \(axis)", shapes: [shape],
+      fixed: (try? [Tensor(indices, shape: indexShape)]) ?? [], terms: 8, isMultilinear: true
+    ) { graph, x, fixed in try graph.apply(Gather(axis: axis), x[0], fixed[0], name: "gather") }
+  }
 
   private static func likelihood(_ reduction: Reduction?, ignored: Int?) -> Problem {
     let labels: [Int32] = [0, 2, 1, 2, 0]

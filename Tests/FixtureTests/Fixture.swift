@@ -28,6 +28,9 @@ struct OperationFixture: Decodable, Sendable, CustomStringConvertible {
     let activation: String?
     let countsPadding: Bool?
     let epsilon: Double?
+    let alpha: Double?
+    let beta: Double?
+    let bias: Double?
     let momentum: Double?
     let training: Bool?
     /// The mean of the input in its deviations, where that decides the rounding error.

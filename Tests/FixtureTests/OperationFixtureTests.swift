@@ -112,6 +112,15 @@ extension OperationFixture {
       return BatchNorm2D(
         epsilon: try #require(attributes.epsilon), momentum: try #require(attributes.momentum),
         name: name)
+    case "group_norm":
+      return GroupNorm(
+        groups: try #require(attributes.groups), epsilon: try #require(attributes.epsilon), name: name)
+    case "instance_norm2d": return InstanceNorm2D(epsilon: try #require(attributes.epsilon), name: name)
+    case "layer_norm": return LayerNorm(epsilon: try #require(attributes.epsilon), name: name)
+    case "local_response_norm":
+      return LocalResponseNorm(
+        size: try filters(), alpha: try #require(attributes.alpha), beta: try #require(attributes.beta),
+        bias: try #require(attributes.bias), name: name)
     case "activation":
       switch try activation() {
       case .relu: return ReLU(name: name)

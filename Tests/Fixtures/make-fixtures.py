@@ -192,6 +192,40 @@ batch_norm("evaluation", (2, 17, 2, 2), False)
 batch_norm("evaluation, mean 10000, deviation 1", (2, 4, 3, 3), False, 1e4, 1)
 
 
+def row_norm(name, operation, shape, attributes, forward, rows, mean):
+    """Normalizations of each sample by itself: of each row of what `rows` gives."""
+    channels = shape[1]
+    x = numbers(*shape, mean=mean, deviation=1)
+    # Few elements may lie closer together than those that they were drawn from.
+    deviation = rows(x).std(dim=1, correction=0).min().item()
+    add(name, operation, attributes | {"conditioning": abs(mean) / deviation}, forward, x,
+        {"weight": numbers(channels, mean=1, deviation=0.3), "bias": numbers(channels)})
+
+
+# Numbers of their own: those of the other fixtures stay what they are.
+with torch.random.fork_rng():
+    torch.manual_seed(20261128)
+    for mean in (0.0, 1e4):
+        of = f", mean {mean:g}"
+        for groups, channels in ((1, 5), (3, 12), (4, 68), (19, 19)):
+            row_norm(f"{groups} groups of {channels} channels{of}", "group_norm", (2, channels, 3, 5),
+                     {"groups": groups, "epsilon": 1e-5},
+                     lambda x, weight, bias: F.group_norm(x, groups, weight, bias, 1e-5),
+                     lambda x: x.reshape(2 * groups, -1), mean)
+        row_norm(f"17 channels{of}", "instance_norm2d", (3, 17, 4, 3), {"epsilon": 1e-3},
+                 lambda x, weight, bias: F.instance_norm(x, weight=weight, bias=bias, eps=1e-3),
+                 lambda x: x.reshape(3 * 17, -1), mean)
+        for channels in (3, 37, 131):
+            row_norm(f"{channels} channels{of}", "layer_norm", (2, channels, 3, 2), {"epsilon": 1e-5},
+                     lambda x, weight, bias: F.layer_norm(
+                         x.permute(0, 2, 3, 1), (channels,), weight, bias, 1e-5).permute(0, 3, 1, 2),
+                     lambda x: x.permute(0, 2, 3, 1).reshape(-1, channels), mean)
+    for size, beta, channels in ((5, 0.75, 37), (3, 0.5, 2), (1, 1.25, 7), (9, 0.75, 16)):
+        add(f"windows of {size} of {channels}, beta {beta}", "local_response_norm",
+            {"filters": size, "alpha": 0.3, "beta": beta, "bias": 1.5},
+            lambda x: F.local_response_norm(x, size, 0.3, beta, 1.5), numbers(2, channels, 3, 2, deviation=2.0))
+
+
 def linear(name, batch, channels, units, bias=True, activation="identity"):
     parameters = {"weight": numbers(units, channels, deviation=0.3)}
     if bias:

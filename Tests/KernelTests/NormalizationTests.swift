@@ -61,7 +61,7 @@ import Testing
           let first = chunk * rowsPerChunk
           kernels.channelMoments(
             rows: min(rowsPerChunk, rows - first), channels: channels, x: x.pointer + first * channels,
-            moments: moments.pointer + chunk * 2 * channels)
+            xPitch: channels, moments: moments.pointer + chunk * 2 * channels)
         }
         kernels.combineMoments(
           chunks: chunks, rowsPerChunk: rowsPerChunk, rows: rows, channels: channels,
@@ -127,7 +127,7 @@ import Testing
         variance: problem.variance.doubles, scale: problem.scale.doubles,
         shift: problem.shift.doubles, epsilon: Double(Self.epsilon), y: &expected)
       kernels.normalize(
-        rows: 5, channels: channels, x: problem.x.pointer, mean: problem.mean.pointer,
+        rows: 5, channels: channels, x: problem.x.pointer, xPitch: channels, mean: problem.mean.pointer,
         variance: problem.variance.pointer, scale: problem.scale.pointer,
         shift: problem.shift.pointer, epsilon: Self.epsilon, y: y.pointer, streams: false)
       expectClose(y.values, expected, "normalize \(set) \(channels)") { i in
@@ -152,7 +152,7 @@ import Testing
           mean: problem.mean.doubles, variance: problem.variance.doubles, epsilon: Double(Self.epsilon),
           dscale: &dscale, dshift: &dshift)
         kernels.normalizationGradientSums(
-          rows: rows, channels: channels, x: problem.x.pointer, dy: problem.dy.pointer,
+          rows: rows, channels: channels, x: problem.x.pointer, xPitch: channels, dy: problem.dy.pointer,
           mean: problem.mean.pointer, variance: problem.variance.pointer, epsilon: Self.epsilon,
           sums: sums.pointer)
         let what = "normalizationGradientSums \(set) \(rows) x \(channels)"
@@ -173,7 +173,7 @@ import Testing
           scale: problem.scale.doubles, dscale: scaleSums.map(Double.init),
           dshift: shiftSums.map(Double.init), epsilon: Double(Self.epsilon), dx: &expected)
         kernels.normalizeBackward(
-          rows: rows, totalRows: rows, channels: channels, x: problem.x.pointer,
+          rows: rows, totalRows: rows, channels: channels, x: problem.x.pointer, xPitch: channels,
           dy: problem.dy.pointer, mean: problem.mean.pointer, variance: problem.variance.pointer,
           scale: problem.scale.pointer, dscale: scaleSums, dshift: shiftSums, epsilon: Self.epsilon,
           dx: dx.pointer, streams: false)

@@ -73,12 +73,14 @@ import Testing
       let what = "\(set) \(channels) channels"
       expectSameBits(rows * channels, "normalize \(what)") {
         kernels.normalize(
-          rows: rows, channels: channels, x: x.pointer, mean: mean.pointer, variance: variance.pointer,
+          rows: rows, channels: channels, x: x.pointer, xPitch: channels, mean: mean.pointer,
+          variance: variance.pointer,
           scale: scale.pointer, shift: mean.pointer, epsilon: 1e-5, y: $0, streams: $1)
       }
       expectSameBits(rows * channels, "normalizeBackward \(what)") {
         kernels.normalizeBackward(
-          rows: rows, totalRows: rows, channels: channels, x: x.pointer, dy: dy.pointer, mean: mean.pointer,
+          rows: rows, totalRows: rows, channels: channels, x: x.pointer, xPitch: channels, dy: dy.pointer,
+          mean: mean.pointer,
           variance: variance.pointer, scale: scale.pointer, dscale: mean.pointer, dshift: scale.pointer, epsilon: 1e-5,
           dx: $0, streams: $1)
       }

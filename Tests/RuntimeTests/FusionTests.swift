@@ -123,10 +123,10 @@ import Testing
 
     // Of two kernels the later one, whose node is the one that is left of the three.
     var two = try Pieces()
-    let second = try two.convolve(two.x, name: "second")
+    let second = try two.convolve(two.relu(two.x), name: "second")
     try two.graph.addOutput("y", two.add(second, two.y))
     let nodes = try Program(two.graph).graph.nodes.filter { !$0.name.hasSuffix("pack") }
-    #expect(nodes.map(\.name) == ["conv", "second"])
+    #expect(nodes.map(\.name) == ["conv", "relu", "second"])
 
     // An addend that only follows later: the kernel waits for it.
     var late = try Pieces()

@@ -111,46 +111,6 @@ public struct ArgMax: Operation, Hashable {
   }
 }
 
-/// x with mean 0 and variance 1 over some dimensions.
-///
-/// y = (x - mean) / sqrt(variance + epsilon), the variance biased; results y like x, then mean and 1 / sqrt(variance +
-/// epsilon) with size 1 along the axes.
-///
-/// What layer, instance and group normalization have in common; made of reductions.
-public struct Standardize: Operation, Hashable {
-  /// The dimensions, ascending.
-  public let axes: [Int]
-  /// Added to what is divided by.
-  public let epsilon: Double
-
-  /// Attributes are checked when a graph gets the operation.
-  public init(axes: [Int], epsilon: Double) { (self.axes, self.epsilon) = (axes, epsilon) }
-
-  public var name: String { "standardize" }
-
-  public func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError) -> [TensorType] {
-    try OperandCheck.attribute(
-      epsilon >= 0 && epsilon.isFinite, "a finite epsilon of 0 or more", found: "\(epsilon)", at: location)
-    let reduced = try Reduce(.sum, axes: axes).outputTypes(inputs, at: location)
-    return [inputs[0], reduced[0], reduced[0]]
-  }
-
-  public func decompose(_ inputs: [Value], in graph: inout Graph, at location: String) throws(TesseraError)
-    -> [Value]?
-  {
-    let mean = try graph.mean(inputs[0], axes: axes, name: "\(location).mean")
-    let centered = try graph.apply(Elementwise(.subtract), inputs[0], mean, name: "\(location).center")
-    let squares = try graph.apply(Multiply(), centered, centered, name: "\(location).square")
-    let variance = try graph.mean(squares, axes: axes, name: "\(location).variance")
-    let shifted = try graph.apply(Affine(factor: 1, offset: epsilon), variance, name: "\(location).shift")
-    let deviation = try graph.apply(MapElements(.squareRoot), shifted, name: "\(location).deviation")
-    let inverse = try graph.apply(MapElements(.reciprocal), deviation, name: "\(location).inverse")
-    return [
-      try graph.apply(Elementwise(.multiply), centered, inverse, name: location), mean, inverse,
-    ]
-  }
-}
-
 /// y = x - log(sum of exp x) along one dimension, stable for x of any finite size. x and y have one type.
 public struct LogSoftmax: Operation, Hashable {
   /// The dimension.

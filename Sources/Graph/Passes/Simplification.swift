@@ -7,7 +7,7 @@ public protocol GraphPass: Sendable {
 public enum Simplification {
   /// In the order in which they run.
   public static let passes: [any GraphPass] = [
-    ActivationGradientsBehindPooling(), EliminateDeadNodes(), ReplaceEmptyProducts(),
+    ActivationGradientsBehindPooling(), EliminateDeadNodes(), EliminateCommonSubexpressions(), ReplaceEmptyProducts(),
   ]
 
   /// The graph after all passes.

@@ -62,6 +62,13 @@ extension PlannedConvolution {
   public var takesPooling: Bool { false }
 }
 
+/// One that also computes on images whose pixels are channels of wider ones.
+public protocol StridedConvolution: PlannedConvolution {
+  /// The same where pixels begin so many floats apart; nil: they are dense. Tasks, packed weights and every sum stay as
+  /// they are. What the result is added to, or multiplied by the derivative of, must be dense if the result is.
+  func strided(inputPitch: Int?, outputPitch: Int?) -> Self
+}
+
 /// How one backward-weights pass is computed: `taskCount` tasks each fill a part of `partials`, then
 /// `reduceTaskCount` tasks add these in an order that depends on the problem only.
 public protocol PlannedWeightGradient: Sendable {

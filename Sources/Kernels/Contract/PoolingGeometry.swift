@@ -7,6 +7,8 @@ public struct PoolingGeometry: Hashable, Sendable {
   public var strideY: Int, strideX: Int
   public var dilationY: Int, dilationX: Int
   public var padTop: Int, padLeft: Int, padBottom: Int, padRight: Int
+  /// Floats from one pixel of x to the next: more than C where x is channels of wider pixels.
+  public var xPitch: Int
 
   /// Sizes in elements; padding and dilation are none unless given.
   public init(
@@ -21,5 +23,6 @@ public struct PoolingGeometry: Hashable, Sendable {
     (self.padTop, self.padLeft, self.padBottom, self.padRight) = (
       padTop, padLeft, padBottom, padRight
     )
+    xPitch = c
   }
 }

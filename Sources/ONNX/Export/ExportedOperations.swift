@@ -10,6 +10,18 @@ extension Exporter {
     case let operation as MatrixProduct: try write(operation, node)
     case is BatchedMatrixProduct: try give(node, "MatMul", [plain(node.inputs[0]), plain(node.inputs[1])], .plain)
     case let operation as Normalize: try write(operation, node)
+    case let operation as LayerNormalization:
+      try give(
+        node, "LayerNormalization", [plain(node.inputs[0]), plain(node.inputs[1]), plain(node.inputs[2])], .plain,
+        [.integer("axis", operation.axis), .number("epsilon", operation.epsilon)])
+    case let operation as GroupNormalization: try write(operation, node)
+    case let operation as LocalResponseNormalization:
+      try give(
+        node, "LRN", [image(of: node)], .image,
+        [
+          .integer("size", operation.size), .number("alpha", operation.alpha), .number("beta", operation.beta),
+          .number("bias", operation.bias),
+        ])
     case let operation as MaxPool2DOperation: try pool(node, "MaxPool", operation.window, [])
     case let operation as AveragePool2DOperation:
       try pool(
@@ -123,6 +135,40 @@ extension Exporter {
     for index in [3, 4, 1, 2] { inputs.append(try plain(node.inputs[index])) }
     try give(
       node, "BatchNormalization", inputs, rank == 4 ? .image : .plain, [.number("epsilon", operation.epsilon)])
+  }
+
+  /// GroupNormalization of this version has a scale a group: as PyTorch writes it, groups are channels of one dimension, which
+  /// are normalized and go back to be scaled.
+  private mutating func write(_ operation: GroupNormalization, _ node: Node) throws(TesseraError) {
+    let source = try image(of: node)
+    let (scale, shift) = (try plain(node.inputs[1]), try plain(node.inputs[2]))
+    let shape = graph.shape(of: node.inputs[0])
+    let epsilon = ExportedAttribute.number("epsilon", operation.epsilon)
+    if operation.groups == shape[3] {
+      return try give(node, "InstanceNormalization", [source, scale, shift], .image, [epsilon])
+    }
+    let type = graph.type(of: node.inputs[1]).element
+    func filled(_ number: Double) -> HostTensor {
+      type == .float64
+        ? HostTensor(.double, [operation.groups], .doubles(Array(repeating: number, count: operation.groups)))
+        : HostTensor(.float, [operation.groups], .floats(Array(repeating: Float(number), count: operation.groups)))
+    }
+    let (one, zero) = (constant(filled(1), near: node.name), constant(filled(0), near: node.name))
+    let groups = reshaped(source, [shape[0], operation.groups, shape.count / (shape[0] * operation.groups)])
+    let normalized = unique("\(node.name).normalized")
+    add("InstanceNormalization", [groups, one, zero], [normalized], [epsilon])
+    let images = reshaped(normalized, [shape[0], shape[3], shape[1], shape[2]])
+    let scaled = unique("\(node.name).scaled")
+    add("Mul", [images, reshaped(scale, [shape[3], 1, 1])], [scaled])
+    try give(node, "Add", [scaled, reshaped(shift, [shape[3], 1, 1])], .image)
+  }
+
+  /// The first operand with its channels first.
+  private mutating func image(of node: Node) throws(TesseraError) -> String {
+    guard graph.shape(of: node.inputs[0]).rank == 4, graph.shape(of: node.inputs[0]).count > 0 else {
+      throw unsupported(node)
+    }
+    return try image(node.inputs[0])
   }
 
   // MARK: Products

@@ -85,9 +85,4 @@ extension Importer {
     let stated = try graph.reshape(value(x), to: Shape(shape), name: x.name)
     return try value(Imported(x.name, stated, shape: shape), order: order)
   }
-
-  /// One number a channel, for an image of some rank: [C] as [C, 1, 1].
-  mutating func perChannel(_ x: Imported, rank: Int) throws(TesseraError) -> Imported {
-    try reshape(x, to: [x.count] + Array(repeating: 1, count: max(0, rank - 2)), name: x.name)
-  }
 }

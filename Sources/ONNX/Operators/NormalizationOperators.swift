@@ -56,49 +56,38 @@ extension Importer {
     return try graph.apply(Add(), kept, added, name: "\(node.name).statistics")
   }
 
-  /// x scale + shift
-  private mutating func scaled(_ x: Imported, _ scale: Imported?, _ shift: Imported?, _ node: NodeReader)
-    throws(TesseraError) -> Imported
-  {
-    var y = x
-    if let scale { y = try pairs(.multiply, [y, scale], node) }
-    if let shift { y = try pairs(.add, [y, shift], node) }
-    return y
-  }
-
   fileprivate mutating func instanceNormalization(_ node: NodeReader) throws(TesseraError) -> Imported {
-    let x = try unfolded(node.input(0))
-    try requireFloats([x], node)
+    let x = try node.input(0)
     try node.require(x.rank >= 3, .shapeMismatch, "input 0", "[N, C, ...]", found: "\(Shape(x.shape))")
-    let epsilon = try node.number("epsilon", else: Double(Float(1e-5)))
-    let axes = Array(2..<x.rank).map(x.stored).sorted()
-    let y = try graph.add(Standardize(axes: axes, epsilon: epsilon), [anyOrder(x)], name: node.name)[0]
-    return try scaled(
-      x.replacing(y), perChannel(node.input(1), rank: x.rank), perChannel(node.input(2), rank: x.rank), node)
+    return try normalizeGroups(node, groups: max(1, x.shape[1]))
   }
 
   fileprivate mutating func groupNormalization(_ node: NodeReader) throws(TesseraError) -> Imported {
-    let x = try unfolded(node.input(0))
-    try requireFloats([x], node)
+    let x = try node.input(0)
     let groups = try node.integer("num_groups", else: 1)
     try node.require(
       x.rank >= 2 && groups >= 1 && x.shape[1] % groups == 0, .shapeMismatch, "attribute num_groups",
       "a number that divides the channels", found: "\(groups) of \(Shape(x.shape))")
+    return try normalizeGroups(node, groups: groups)
+  }
+
+  private mutating func normalizeGroups(_ node: NodeReader, groups: Int) throws(TesseraError) -> Imported {
+    let x = try node.input(0)
+    try requireFloats([x], node)
     let epsilon = try node.number("epsilon", else: Double(Float(1e-5)))
-    let grouped = try reshape(
-      x, to: [x.shape[0], groups, x.shape[1] / groups] + x.shape[2...], name: node.name)
-    let axes = Array(2..<grouped.rank).map(grouped.stored).sorted()
-    let y = grouped.replacing(
-      try graph.add(Standardize(axes: axes, epsilon: epsilon), [anyOrder(grouped)], name: node.name)[0])
-    let (scale, shift) = (try node.input(1), try node.input(2))
-    // Before opset 21 one number a group, since then one a channel.
-    if scale.count == groups && shift.count == groups && groups != x.shape[1] {
-      let result = try scaled(
-        y, perChannel(scale, rank: grouped.rank), perChannel(shift, rank: grouped.rank), node)
-      return try reshape(result, to: x.shape, name: node.name)
+    var operands = [try image(x)]
+    for index in 1...2 {
+      let parameter = try node.input(index)
+      var value = try value(parameter)
+      // Before opset 21 one number a group, since then one a channel.
+      if parameter.shape == [groups], groups != x.shape[1] {
+        let places = (0..<x.shape[1]).map { $0 / (x.shape[1] / groups) }
+        value = try graph.apply(Select([.indices(places)]), value, name: "\(node.name).channels")
+      }
+      operands.append(value)
     }
-    return try scaled(
-      reshape(y, to: x.shape, name: node.name), perChannel(scale, rank: x.rank), perChannel(shift, rank: x.rank), node)
+    let y = try graph.add(GroupNormalization(groups: groups, epsilon: epsilon), operands, name: node.name)[0]
+    return Imported(node.name, y, shape: x.shape, order: channelsLast(x.rank))
   }
 
   fileprivate mutating func layerNormalization(_ node: NodeReader) throws(TesseraError) -> [Imported] {
@@ -106,39 +95,46 @@ extension Importer {
     try requireFloats([x], node)
     let axis = try node.axis(try node.integer("axis", else: -1), rank: x.rank)
     let epsilon = try node.number("epsilon", else: Double(Float(1e-5)))
-    let axes = Array(axis..<x.rank).map(x.stored).sorted()
-    let results = try graph.add(Standardize(axes: axes, epsilon: epsilon), [anyOrder(x)], name: node.name)
-    let y = try scaled(x.replacing(results[0]), node.input(1), node.has(2) ? node.input(2) : nil, node)
+    // What is normalized lies together, in the order that it has.
+    let rowOrder = x.order.filter { $0 >= axis }
+    let order = x.order.filter { $0 < axis } + rowOrder
+    let row = Shape(rowOrder.map { x.shape[$0] })
+    var operands = [try value(x, order: order)]
+    for index in 1...2 {
+      guard node.has(index) else {
+        let type = TensorType(row, graph.type(of: operands[0]).element)
+        operands.append(try graph.addConstant(Array(repeating: 0, count: row.count), type))
+        continue
+      }
+      let parameter = try node.input(index)
+      try node.require(
+        parameter.rank <= row.rank, .unsupported, "input \(index)", "at most \(row.rank) dimensions",
+        found: "\(Shape(parameter.shape))")
+      var value = try aligned(parameter, to: rowOrder.map { $0 - axis })
+      let shape = graph.shape(of: value)
+      if shape != row {
+        let axes = zip(shape.dimensions, row.dimensions).map { $0 == 1 && $1 != 1 ? AxisSelection.repeated($1) : .all }
+        value = try graph.apply(Select(axes), value, name: "\(node.name).expanded")
+      }
+      operands.append(value)
+    }
+    let results = try graph.add(LayerNormalization(axis: axis, epsilon: epsilon), operands, name: node.name)
     let shape = x.shape.indices.map { $0 < axis ? x.shape[$0] : 1 }
-    return [y]
-      + results.dropFirst().map { Imported("\(node.name).statistics", $0, shape: shape, order: x.order) }
+    return [Imported(node.name, results[0], shape: x.shape, order: order)]
+      + results.dropFirst().map { Imported("\(node.name).statistics", $0, shape: shape, order: order) }
   }
 
-  /// x / (bias + alpha / size times the sum of squares over neighbouring channels)^beta
   fileprivate mutating func localResponseNormalization(_ node: NodeReader) throws(TesseraError) -> Imported {
-    let x = try unfolded(node.input(0))
+    let x = try node.input(0)
     try requireFloats([x], node)
     try node.require(x.rank >= 2, .shapeMismatch, "input 0", "[N, C, ...]", found: "\(Shape(x.shape))")
     let size = try node.integer("size", else: 1)
-    let channels = x.shape[1]
     try node.require(1..<1 << 31 ~= size, "attribute size", "1 or more", found: "\(size)")
-    try node.require(
-      channels <= AxisSelection.longestTable && channels * min(size, channels) <= AxisSelection.longestTable,
-      .unsupported, "attribute size",
-      "at most \(AxisSelection.longestTable) terms", found: "\(size)")
-    let alpha = try node.number("alpha", else: Double(Float(1e-4)))
-    let value = try anyOrder(x)
-    let squares = try graph.apply(Multiply(), value, value, name: "\(node.name).square")
-    let terms = (0..<channels).map { c in
-      (max(0, c - (size - 1) / 2)...min(channels - 1, c + size / 2)).map { (index: $0, weight: alpha / Double(size)) }
-    }
-    let sums = try graph.apply(
-      AxisCombination(axis: x.stored(1), size: channels, terms: terms), squares, name: "\(node.name).sum")
-    let shifted = try graph.apply(
-      Affine(factor: 1, offset: node.number("bias", else: 1)), sums, name: "\(node.name).shift")
-    let exponent = try scalar(-node.number("beta", else: 0.75), like: shifted)
-    let factor = try graph.apply(Elementwise(.power), shifted, exponent, name: "\(node.name).power")
-    return x.replacing(try graph.apply(Multiply(), value, factor, name: node.name))
+    let operation = LocalResponseNormalization(
+      size: size, alpha: try node.number("alpha", else: Double(Float(1e-4))), beta: try node.number("beta", else: 0.75),
+      bias: try node.number("bias", else: 1))
+    let y = try graph.apply(operation, image(x), name: node.name)
+    return Imported(node.name, y, shape: x.shape, order: channelsLast(x.rank))
   }
 
   fileprivate mutating func softmax(_ node: NodeReader, isLogarithmic: Bool) throws(TesseraError) -> Imported {

@@ -218,10 +218,16 @@ extension Importer {
     return parts
   }
 
-  /// By constant indices.
+  /// Known indices are a selection, others an operation of their own.
   fileprivate mutating func gather(_ node: NodeReader) throws(TesseraError) -> Imported {
     let x = try node.input(0)
     let axis = try node.axis(try node.integer("axis", else: 0), rank: x.rank)
+    if node.has(1), case .value = try node.input(1).source {
+      let places = try node.input(1)
+      let shape = Array(x.shape[..<axis]) + places.shape + Array(x.shape[(axis + 1)...])
+      let y = try graph.apply(Gather(axis: axis), value(x), value(places), name: node.name)
+      return Imported(node.name, y, shape: shape)
+    }
     guard let given = try node.integers(1), let indices = try node.constant(1) else {
       throw node.error(.invalidFile, "input 1", expected: "indices", found: "none")
     }

@@ -21,7 +21,7 @@ final class RunContext: TeamWork, @unchecked Sendable {
   /// Where each step's operands begin.
   private let firstOperand: [Int]
   /// Operands whose address a run's bindings decide.
-  private let boundOperands: [(operand: Int, isInput: Bool, index: Int)]
+  private let boundOperands: [(operand: Int, isInput: Bool, index: Int, byteOffset: Int)]
   /// What calls the run off, if anything does.
   private var cancellation: Cancellation?
   private var deadline: ContinuousClock.Instant?
@@ -65,7 +65,7 @@ final class RunContext: TeamWork, @unchecked Sendable {
     operandCount = plan.steps.reduce(0) { $0 + $1.operands.count }
     operands = .allocate(capacity: max(1, operandCount))
     var firstOperand: [Int] = []
-    var boundOperands: [(operand: Int, isInput: Bool, index: Int)] = []
+    var boundOperands: [(operand: Int, isInput: Bool, index: Int, byteOffset: Int)] = []
     var next = 0
     for step in plan.steps {
       firstOperand.append(next)
@@ -78,13 +78,13 @@ final class RunContext: TeamWork, @unchecked Sendable {
         case .variable(let index): base = session.variables[index].memory.base
         case .input(let index):
           base = arena.base
-          boundOperands.append((next, true, index))
+          boundOperands.append((next, true, index, operand.byteOffset))
         case .output(let index):
           base = ownOutputs[index].base
-          boundOperands.append((next, false, index))
+          boundOperands.append((next, false, index, operand.byteOffset))
         }
         (operands + next).initialize(
-          to: UnsafeMutableRawBufferPointer(start: base, count: operand.byteCount))
+          to: UnsafeMutableRawBufferPointer(start: base + operand.byteOffset, count: operand.spanByteCount))
         next += 1
       }
     }
@@ -110,13 +110,13 @@ final class RunContext: TeamWork, @unchecked Sendable {
     self.recorder = recorder
     startedAt = isProfiled ? DispatchTime.now().uptimeNanoseconds : nil
     if isProfiled { finishedAt.update(repeating: 0, count: plan.steps.count) }
-    for (operand, isInput, index) in boundOperands {
+    for (operand, isInput, index, byteOffset) in boundOperands {
       let count = operands[operand].count
       let base =
         isInput
         ? UnsafeMutableRawPointer(mutating: call.inputs[index]?.baseAddress)
         : call.outputs[index]?.baseAddress ?? ownOutputs[index].base
-      operands[operand] = UnsafeMutableRawBufferPointer(start: base ?? arena.base, count: count)
+      operands[operand] = UnsafeMutableRawBufferPointer(start: (base ?? arena.base) + byteOffset, count: count)
     }
     hasFailed.store(false, ordering: .relaxed)
     hasPublished.store(false, ordering: .relaxed)

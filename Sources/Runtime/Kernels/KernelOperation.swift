@@ -30,6 +30,13 @@ public struct KernelContext: Sendable {
   package let usesReferenceKernels: Bool
   /// What an ``EpilogueKernel`` is to do to its result.
   var epilogue = Epilogue()
+  /// Of a ``StridedKernel``'s operands that are channels of wider rows: elements from the beginning of one row to that of
+  /// the next.
+  var inputPitches: [Int: Int] = [:]
+  /// Likewise of its first result; nil: it is dense.
+  var outputPitch: Int?
+  /// Operands of a concatenation that are where they belong, or that of a slice which is read where it lies.
+  var inputsInPlace: Set<Int> = []
 
   /// The error of an operation that has no kernel for its element type.
   public func unsupported(_ operation: any Operation) -> TesseraError {

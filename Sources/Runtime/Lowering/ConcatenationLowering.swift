@@ -1,47 +1,65 @@
 public import TesseraGraph
 
-extension ConcatenateOperation: KernelOperation {
+extension ConcatenateOperation: StridedKernel {
+  func readsStrided(_ operand: Int) -> Bool { true }
+  var writesStrided: Bool { true }
+
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
-    let copy = RowCopy(context.outputs[0])
-    let widths = context.inputs.map { RowCopy($0).rowByteCount }
-    return copy.kernel("concatenate") { rows, arguments in
+    var parts: [(operand: Int, offset: Int, byteCount: Int, step: Int)] = []
+    var offset = 0
+    for (operand, type) in context.inputs.enumerated() {
+      let byteCount = type.rowByteCount
+      if !context.inputsInPlace.contains(operand) {
+        parts.append((operand, offset, byteCount, context.pitch(ofInput: operand) * type.element.byteCount))
+      }
+      offset += byteCount
+    }
+    if parts.isEmpty { return NodeKernel(name: "concatenate.in_place", phases: []) }
+    let (copied, step) = (parts, context.outputPitchByteCount)
+    return RowCopy.kernel("concatenate", context.outputs[0]) { rows, arguments in
       // Operand by operand: a task's rows of y are small enough to stay in a near cache until they are complete.
-      var y = arguments.y(0, UInt8.self)
-      for (index, width) in widths.enumerated() {
+      for part in copied {
         RowCopy.copy(
-          rows, byteCount: width, from: arguments.x(index, UInt8.self), step: width, to: y, step: copy.rowByteCount)
-        y += width
+          rows, byteCount: part.byteCount, from: arguments.x(part.operand, UInt8.self), step: part.step,
+          to: arguments.y(0, UInt8.self) + part.offset, step: step)
       }
     }
   }
 }
 
-extension ChannelSlice: KernelOperation {
+extension ChannelSlice: StridedKernel {
+  func readsStrided(_ operand: Int) -> Bool { true }
+  var writesStrided: Bool { true }
+
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
-    let (input, output) = (RowCopy(context.inputs[0]).rowByteCount, RowCopy(context.outputs[0]))
-    let offset = channels.lowerBound * context.inputs[0].element.byteCount
-    return output.kernel("channel_slice") { rows, arguments in
+    if context.inputsInPlace == [0] { return NodeKernel(name: "channel_slice.in_place", phases: []) }
+    let element = context.inputs[0].element.byteCount
+    let (xStep, yStep) = (context.pitch(ofInput: 0) * element, context.outputPitchByteCount)
+    let (offset, byteCount) = (channels.lowerBound * element, context.outputs[0].rowByteCount)
+    return RowCopy.kernel("channel_slice", context.outputs[0]) { rows, arguments in
       RowCopy.copy(
-        rows, byteCount: output.rowByteCount, from: arguments.x(0, UInt8.self) + offset, step: input,
-        to: arguments.y(0, UInt8.self), step: output.rowByteCount)
+        rows, byteCount: byteCount, from: arguments.x(0, UInt8.self) + offset, step: xStep,
+        to: arguments.y(0, UInt8.self), step: yStep)
     }
   }
 }
 
-/// The rows of a tensor, a row being what the last dimension counts. All element types are copied as bytes.
-private struct RowCopy: Sendable {
-  let rowByteCount: Int
-  private let rowCount: Int
-
-  init(_ type: TensorType) {
-    let channels = type.shape.dimensions.last ?? 1
-    rowByteCount = channels * type.element.byteCount
-    rowCount = channels == 0 ? 0 : type.shape.count / channels
+extension KernelContext {
+  /// Bytes from one row of the first result to the next.
+  fileprivate var outputPitchByteCount: Int {
+    outputPitch.map { $0 * outputs[0].element.byteCount } ?? outputs[0].rowByteCount
   }
+}
 
-  /// A kernel whose tasks are some rows each.
-  func kernel(_ name: String, _ run: @escaping @Sendable (Range<Int>, KernelArguments) -> Void) -> NodeKernel {
-    let chunks = Chunks(rowCount, perTask: 4 * Chunks.elementsPerTask / max(1, rowByteCount))
+/// Copies rows, a row being what the last dimension counts. All element types are copied as bytes.
+private enum RowCopy {
+  /// A kernel whose tasks are some rows of a tensor each.
+  static func kernel(
+    _ name: String, _ type: TensorType, _ run: @escaping @Sendable (Range<Int>, KernelArguments) -> Void
+  ) -> NodeKernel {
+    let byteCount = type.rowByteCount
+    let rowCount = byteCount == 0 ? 0 : type.byteCount / byteCount
+    let chunks = Chunks(rowCount, perTask: 4 * Chunks.elementsPerTask / max(1, byteCount))
     return NodeKernel(name: name, taskCount: chunks.taskCount) { tasks, arguments in
       run(chunks.elements(tasks), arguments)
     }

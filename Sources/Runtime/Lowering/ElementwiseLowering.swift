@@ -106,7 +106,10 @@ extension Activate: KernelOperation {
   }
 }
 
-extension ActivationGradient: KernelOperation {
+extension ActivationGradient: StridedKernel {
+  func readsStrided(_ operand: Int) -> Bool { true }
+  var writesStrided: Bool { false }
+
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let count = context.outputs[0].shape.count
     let activation = Activation(function)
@@ -114,11 +117,28 @@ extension ActivationGradient: KernelOperation {
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
     let streams = context.streams
+    if !context.inputPitches.isEmpty { return rowwise(context, activation) }
     return context.elementwise("activation.backward", count: count) { range, arguments in
       let first = range.lowerBound
       kernels.activateBackward(
         activation, count: range.count, dy: arguments.x(0) + first, y: arguments.x(1) + first,
         dz: arguments.y(0) + first, streams: streams)
+    }
+  }
+
+  /// Row by row, where those of an operand lie apart.
+  private func rowwise(_ context: KernelContext, _ activation: Activation) -> NodeKernel {
+    let kernels = context.kernels
+    let streams = context.streams
+    let channels = context.outputs[0].shape.dimensions.last ?? 1
+    let (dyPitch, yPitch) = (context.pitch(ofInput: 0), context.pitch(ofInput: 1))
+    let rows = context.outputs[0].shape.count / max(1, channels)
+    return context.rowwise("activation.backward", rows: rows, elementsPerRow: channels) { rows, arguments in
+      for row in rows {
+        kernels.activateBackward(
+          activation, count: channels, dy: arguments.x(0) + row * dyPitch, y: arguments.x(1) + row * yPitch,
+          dz: arguments.y(0) + row * channels, streams: streams)
+      }
     }
   }
 

@@ -31,7 +31,7 @@ extension EpilogueKernel {
 }
 
 /// An operation and an epilogue.
-struct Fused: KernelOperation {
+struct Fused: StridedKernel {
   let base: any EpilogueKernel
   let epilogue: Epilogue
 
@@ -58,6 +58,13 @@ struct Fused: KernelOperation {
   }
 
   func flops(_ inputs: [TensorType]) -> Double { base.flops(inputs.dropLast(epilogue.operandCount)) }
+
+  func readsStrided(_ operand: Int) -> Bool { (base as? any StridedKernel)?.readsStrided(operand) == true }
+
+  /// The epilogue's operands lie as the result does, and are dense.
+  var writesStrided: Bool {
+    epilogue.operandCount == 0 && (base as? any StridedKernel)?.writesStrided == true
+  }
 
   func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     var inner = context

@@ -13,12 +13,13 @@ extension ConvolutionGeometry {
 }
 
 extension PoolingGeometry {
-  init(x: Shape, y: Shape, window: ResolvedWindow2D) {
+  init(x: Shape, xPitch: Int, y: Shape, window: ResolvedWindow2D) {
     self.init(
       n: x[0], h: x[1], w: x[2], c: x[3], p: y[1], q: y[2], r: window.kernel.y,
       s: window.kernel.x, strideY: window.stride.y, strideX: window.stride.x,
       dilationY: window.dilation.y, dilationX: window.dilation.x, padTop: window.top,
       padLeft: window.left, padBottom: window.bottom, padRight: window.right)
+    self.xPitch = xPitch
   }
 }
 

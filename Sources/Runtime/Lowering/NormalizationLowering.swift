@@ -63,7 +63,10 @@ extension ChannelSum: KernelOperation {
   }
 }
 
-extension BatchNormalization: EpilogueKernel {
+extension BatchNormalization: EpilogueKernel, StridedKernel {
+  func readsStrided(_ operand: Int) -> Bool { operand == 0 }
+  var writesStrided: Bool { false }
+
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let chunks = RowChunks(context.inputs[0])
     if let scalar = context.referenceType { return reference(chunks, scalar) }
@@ -71,6 +74,7 @@ extension BatchNormalization: EpilogueKernel {
     let kernels = context.kernels
     let streams = context.streams
     let channels = chunks.channels
+    let xPitch = context.pitch(ofInput: 0)
     let epsilon = Float(epsilon)
     let finish = EpilogueOperands(context)
     var kernel = NodeKernel(
@@ -82,7 +86,7 @@ extension BatchNormalization: EpilogueKernel {
             let rows = chunks.rows(chunk)
             kernels.channelMoments(
               rows: rows.count, channels: channels,
-              x: arguments.x(0) + rows.lowerBound * channels,
+              x: arguments.x(0) + rows.lowerBound * xPitch, xPitch: xPitch,
               moments: arguments.workspaceFloats + chunk * 2 * channels)
           }
         },
@@ -96,7 +100,7 @@ extension BatchNormalization: EpilogueKernel {
           finish.forEachPart(of: chunks.rows(tasks), width: channels, arguments) { rows in
             let first = rows.lowerBound * channels
             kernels.normalize(
-              rows: rows.count, channels: channels, x: arguments.x(0) + first,
+              rows: rows.count, channels: channels, x: arguments.x(0) + rows.lowerBound * xPitch, xPitch: xPitch,
               mean: arguments.y(1), variance: arguments.y(2), scale: arguments.x(1),
               shift: arguments.x(2), epsilon: epsilon, y: arguments.y(0) + first, streams: streams)
           }
@@ -121,7 +125,10 @@ extension BatchNormalization: EpilogueKernel {
   }
 }
 
-extension Normalize: EpilogueKernel {
+extension Normalize: EpilogueKernel, StridedKernel {
+  func readsStrided(_ operand: Int) -> Bool { operand == 0 }
+  var writesStrided: Bool { false }
+
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let chunks = RowChunks(context.inputs[0])
     if let scalar = context.referenceType { return reference(chunks, scalar) }
@@ -129,6 +136,7 @@ extension Normalize: EpilogueKernel {
     let kernels = context.kernels
     let streams = context.streams
     let channels = chunks.channels
+    let xPitch = context.pitch(ofInput: 0)
     let epsilon = Float(epsilon)
     let finish = EpilogueOperands(context)
     var kernel = NodeKernel(name: context.kernelName("normalize.forward"), taskCount: chunks.count) {
@@ -136,7 +144,8 @@ extension Normalize: EpilogueKernel {
       finish.forEachPart(of: chunks.rows(tasks), width: channels, arguments) { rows in
         let first = rows.lowerBound * channels
         kernels.normalize(
-          rows: rows.count, channels: channels, x: arguments.x(0) + first, mean: arguments.x(1),
+          rows: rows.count, channels: channels, x: arguments.x(0) + rows.lowerBound * xPitch, xPitch: xPitch,
+          mean: arguments.x(1),
           variance: arguments.x(2), scale: arguments.x(3), shift: arguments.x(4),
           epsilon: epsilon, y: arguments.y(0) + first, streams: streams)
       }
@@ -157,7 +166,10 @@ extension Normalize: EpilogueKernel {
   }
 }
 
-extension BatchNormalizationGradient: EpilogueKernel {
+extension BatchNormalizationGradient: EpilogueKernel, StridedKernel {
+  func readsStrided(_ operand: Int) -> Bool { operand == 1 }
+  var writesStrided: Bool { false }
+
   var takesEpilogue: Bool { includesInput }
 
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
@@ -167,7 +179,10 @@ extension BatchNormalizationGradient: EpilogueKernel {
   }
 }
 
-extension NormalizeGradient: EpilogueKernel {
+extension NormalizeGradient: EpilogueKernel, StridedKernel {
+  func readsStrided(_ operand: Int) -> Bool { operand == 1 }
+  var writesStrided: Bool { false }
+
   var takesEpilogue: Bool { includesInput }
 
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
@@ -193,6 +208,7 @@ private struct NormalizationGradient {
     let kernels = context.kernels
     let streams = context.streams
     let channels = chunks.channels
+    let xPitch = context.pitch(ofInput: 1)
     let epsilon = Float(epsilon)
     let statisticsDependOnX = statisticsDependOnX
     let dscale = includesInput ? 1 : 0
@@ -208,7 +224,7 @@ private struct NormalizationGradient {
             let rows = chunks.rows(chunk)
             let first = rows.lowerBound * channels
             kernels.normalizationGradientSums(
-              rows: rows.count, channels: channels, x: arguments.x(1) + first,
+              rows: rows.count, channels: channels, x: arguments.x(1) + rows.lowerBound * xPitch, xPitch: xPitch,
               dy: arguments.x(0) + first, mean: arguments.x(2), variance: arguments.x(3),
               epsilon: epsilon, sums: arguments.workspaceFloats + chunk * 2 * channels)
           }
@@ -232,8 +248,8 @@ private struct NormalizationGradient {
           if statisticsDependOnX {
             kernels.normalizeBackward(
               rows: rows.count, totalRows: chunks.rows, channels: channels,
-              x: arguments.x(1) + first, dy: arguments.x(0) + first, mean: arguments.x(2),
-              variance: arguments.x(3), scale: arguments.x(4), dscale: arguments.y(dscale),
+              x: arguments.x(1) + rows.lowerBound * xPitch, xPitch: xPitch, dy: arguments.x(0) + first,
+              mean: arguments.x(2), variance: arguments.x(3), scale: arguments.x(4), dscale: arguments.y(dscale),
               dshift: arguments.y(dshift), epsilon: epsilon, dx: arguments.y(0) + first, streams: streams)
           } else {
             kernels.normalizeBackwardFrozen(

@@ -5,7 +5,7 @@ import TesseraKernels
 // node of its own, so that it is done again only when the weights were written.
 
 /// A convolution in one pass, or a matrix product, over a second operand that ``PackOperand`` has brought into order.
-struct PackedProduct: EpilogueKernel {
+struct PackedProduct: EpilogueKernel, StridedKernel {
   /// The name of the operation that this was.
   let name: String
   let plan: any PlannedConvolution
@@ -23,14 +23,25 @@ struct PackedProduct: EpilogueKernel {
 
   func flops(_ inputs: [TensorType]) -> Double { flops }
 
+  /// Images only: the rows of a matrix may be columns for the kernel.
+  func readsStrided(_ operand: Int) -> Bool {
+    operand == 0 && outputType.shape.rank == 4 && plan is any StridedConvolution
+  }
+
+  var writesStrided: Bool { plan is any StridedConvolution }
+
   func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
-    let plan = plan
+    var plan = plan
+    if let strided = plan as? any StridedConvolution {
+      plan = strided.strided(inputPitch: context.inputPitches[0], outputPitch: context.outputPitch)
+    }
+    let chosen = plan
     let epilogue = EpilogueOperands(context)
     let hasBias = context.inputs.count > 2
     var kernel = NodeKernel(
       name: plan.name, taskCount: plan.taskCount, scratchByteCount: plan.scratchCount * MemoryLayout<Float>.stride
     ) { tasks, arguments in
-      plan.run(
+      chosen.run(
         tasks: tasks,
         ConvolutionOperands(
           input: arguments.x(0), packed: arguments.x(1), bias: hasBias ? arguments.x(2) : nil,

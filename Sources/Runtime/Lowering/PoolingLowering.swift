@@ -1,10 +1,13 @@
 public import TesseraGraph
 import TesseraKernels
 
-extension MaxPool2DOperation: KernelOperation {
+extension MaxPool2DOperation: StridedKernel {
+  func readsStrided(_ operand: Int) -> Bool { operand == 0 }
+  var writesStrided: Bool { false }
+
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let (x, y) = (context.inputs[0], context.outputs[0])
-    let geometry = PoolingGeometry(x: x.shape, y: y.shape, window: window)
+    let geometry = PoolingGeometry(x: x.shape, xPitch: context.pitch(ofInput: 0), y: y.shape, window: window)
     if let scalar = context.referenceType { return reference(geometry, scalar) }
     guard x.element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
@@ -30,7 +33,7 @@ extension MaxPool2DOperation: KernelOperation {
 extension MaxPool2DBackward: EpilogueKernel {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let (dy, dx) = (context.inputs[0], context.outputs[0])
-    let geometry = PoolingGeometry(x: dx.shape, y: dy.shape, window: window)
+    let geometry = PoolingGeometry(x: dx.shape, xPitch: dx.shape[3], y: dy.shape, window: window)
     if let scalar = context.referenceType { return reference(geometry, scalar) }
     guard dy.element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
@@ -54,10 +57,13 @@ extension MaxPool2DBackward: EpilogueKernel {
   }
 }
 
-extension AveragePool2DOperation: EpilogueKernel {
+extension AveragePool2DOperation: EpilogueKernel, StridedKernel {
+  func readsStrided(_ operand: Int) -> Bool { operand == 0 }
+  var writesStrided: Bool { false }
+
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let (x, y) = (context.inputs[0], context.outputs[0])
-    let geometry = PoolingGeometry(x: x.shape, y: y.shape, window: window)
+    let geometry = PoolingGeometry(x: x.shape, xPitch: context.pitch(ofInput: 0), y: y.shape, window: window)
     let countsPadding = countsPadding
     if let scalar = context.referenceType { return reference(geometry, scalar) }
     guard x.element == .float32 else { throw context.unsupported(self) }
@@ -84,7 +90,7 @@ extension AveragePool2DOperation: EpilogueKernel {
 extension AveragePool2DBackward: EpilogueKernel {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
     let (dy, dx) = (context.inputs[0], context.outputs[0])
-    let geometry = PoolingGeometry(x: dx.shape, y: dy.shape, window: window)
+    let geometry = PoolingGeometry(x: dx.shape, xPitch: dx.shape[3], y: dy.shape, window: window)
     let countsPadding = countsPadding
     if let scalar = context.referenceType { return reference(geometry, scalar) }
     guard dy.element == .float32 else { throw context.unsupported(self) }

@@ -48,7 +48,7 @@ struct SelectKernels: GraphPass {
     }
     let base = PackedProduct(
       name: node.operation.name, plan: plan, flops: node.operation.flops(inputs), outputType: output,
-      haloByteCount: haloRows * inputs[0].rowByteCount)
+      haloByteCount: haloRows * inputs[0].imageRowByteCount)
     return (base, activation)
   }
 
@@ -61,5 +61,5 @@ struct SelectKernels: GraphPass {
 
 extension TensorType {
   /// Bytes of one row of an NHWC image; 0 of anything else.
-  fileprivate var rowByteCount: Int { shape.rank == 4 ? shape[2] * shape[3] * element.byteCount : 0 }
+  fileprivate var imageRowByteCount: Int { shape.rank == 4 ? shape[2] * shape[3] * element.byteCount : 0 }
 }

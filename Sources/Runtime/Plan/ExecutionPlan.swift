@@ -17,6 +17,17 @@ struct Operand: Hashable, Sendable {
   var byteCount: Int
   /// In the arena: the number of the value or workspace, whose memory it has for a time.
   var temporary: Int?
+  /// Where its rows lie in those of the value that the location is of; nil: it is all of it.
+  var slot: ChannelSlot?
+
+  /// Bytes from the location to the operand's first.
+  var byteOffset: Int { slot?.bytes.lowerBound ?? 0 }
+
+  /// Bytes from its first to its last, others' between its rows included.
+  var spanByteCount: Int {
+    guard let slot, byteCount > 0 else { return byteCount }
+    return (byteCount / slot.bytes.count - 1) * slot.pitchByteCount + slot.bytes.count
+  }
 }
 
 /// One barrier-free piece of a run: tasks that may run in any order, all after the steps that it waits for.

@@ -6,10 +6,17 @@ package struct MemoryAccess: Sendable {
   package let isWrite: Bool
   /// Whether each worker needs all of them: packed weights.
   package let isWhole: Bool
+  /// If only some of these bytes are touched: some of each row of a value that begins `bytes.lowerBound -
+  /// slot.bytes.lowerBound` bytes into that memory.
+  let slot: ChannelSlot?
 
   /// Whether the two may not happen at the same time.
   package func conflicts(with other: MemoryAccess) -> Bool {
-    (isWrite || other.isWrite) && memory == other.memory && bytes.overlaps(other.bytes)
+    guard isWrite || other.isWrite, memory == other.memory, bytes.overlaps(other.bytes) else { return false }
+    guard let slot, let otherSlot = other.slot, slot.pitchByteCount == otherSlot.pitchByteCount else { return true }
+    let isSameValue =
+      bytes.lowerBound - slot.bytes.lowerBound == other.bytes.lowerBound - otherSlot.bytes.lowerBound
+    return !isSameValue || slot.bytes.overlaps(otherSlot.bytes)
   }
 }
 
@@ -27,9 +34,10 @@ extension Program {
           case .prepared(let offset): (.prepared(offset: 0), offset)
           case let place: (place, 0)
           }
+        let first = offset + operand.byteOffset
         return MemoryAccess(
-          memory: memory, bytes: offset..<offset + operand.byteCount, isWrite: index >= step.inputCount,
-          isWhole: index == step.shape.weightOperand)
+          memory: memory, bytes: first..<first + operand.spanByteCount, isWrite: index >= step.inputCount,
+          isWhole: index == step.shape.weightOperand, slot: operand.slot)
       }
     }
   }

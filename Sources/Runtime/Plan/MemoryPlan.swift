@@ -7,15 +7,26 @@
 /// slot): then its pages are cut among the nodes as theirs are. Docs/Decisions/0013-pages-of-several-nodes.md has the
 /// alternatives.
 package struct MemoryPlan: Sendable {
-  /// A value, and the steps that use it in the plan's order. The first writes it; the others come after that one.
+  /// A value, and the steps that use it in the plan's order. Those that begin to write it come first: all others wait for
+  /// one of these.
   package struct Temporary: Sendable {
     package var byteCount: Int
     package var steps: [Int]
     /// Whether every worker reads all of it, as packed weights, and not a part of its own.
     package var isReadWhole: Bool
+    /// The first step, and where parts of the value are written side by side, those that don't wait for others that use it.
+    package var firstSteps: [Int]
 
+    /// A value that one step writes.
     package init(byteCount: Int, steps: [Int], isReadWhole: Bool = false) {
       (self.byteCount, self.steps, self.isReadWhole) = (byteCount, steps, isReadWhole)
+      firstSteps = Array(steps.prefix(1))
+    }
+
+    /// A value that several steps may write.
+    init(byteCount: Int, steps: [Int], isReadWhole: Bool, _ order: StepOrder) {
+      (self.byteCount, self.steps, self.isReadWhole) = (byteCount, steps, isReadWhole)
+      firstSteps = steps.filter { step in !steps.contains { order.precedes($0, step) } }
     }
   }
 
@@ -91,9 +102,13 @@ package struct MemoryPlan: Sendable {
   /// Whether it does in every run.
   private static func isApart(_ a: Temporary, _ b: Temporary, _ order: StepOrder) -> Bool {
     guard let (aFirst, aLast) = a.life, let (bFirst, bLast) = b.life else { return true }
-    if aLast < bFirst { return a.steps.allSatisfy { order.precedes($0, bFirst) } }
-    if bLast < aFirst { return b.steps.allSatisfy { order.precedes($0, aFirst) } }
+    if aLast < bFirst { return ends(a, before: b, order) }
+    if bLast < aFirst { return ends(b, before: a, order) }
     return false
+  }
+
+  private static func ends(_ a: Temporary, before b: Temporary, _ order: StepOrder) -> Bool {
+    b.firstSteps.allSatisfy { first in a.steps.allSatisfy { order.precedes($0, first) } }
   }
 
   package static func aligned(_ byteCount: Int) -> Int {
@@ -166,8 +181,9 @@ package struct MemoryPlan: Sendable {
       for other in placed where other.value != value && other.offset < end && other.end > offsets[value] {
         let isBefore = (values[other.value].steps.first ?? 0) < (values[value].steps.first ?? 0)
         let (before, after) = isBefore ? (other.value, value) : (value, other.value)
-        guard let first = values[after].steps.first else { continue }
-        for step in values[before].steps { order.addEdge(from: step, to: first) }
+        for first in values[after].firstSteps {
+          for step in values[before].steps { order.addEdge(from: step, to: first) }
+        }
       }
     }
   }

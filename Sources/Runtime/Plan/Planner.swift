@@ -12,8 +12,9 @@ struct Planner {
   private var plan = ExecutionPlan()
   private var nodeKernels: [NodeKernel] = []
   private var phases: [Phase] = []
-  /// The value whose memory each value uses: itself, unless it is a view.
+  /// The value whose memory each value uses: itself, unless it is a view or has its place in a concatenation.
   private var roots: [Value] = []
+  private var slots: [Value: ChannelSlot] = [:]
   /// Bytes of each value and workspace in the arena, by number.
   private var temporaryByteCounts: [Int] = []
 
@@ -43,9 +44,10 @@ struct Planner {
   }
 
   private mutating func makePlan() throws(TesseraError) -> ExecutionPlan {
-    try chooseKernels()
     findRoots()
     findPhases()
+    findSlots()
+    try chooseKernels()
     let order = try orderedNodes()
     try checkByteCounts()
     let places = placeValues()
@@ -68,11 +70,12 @@ struct Planner {
             .unsupported, at: node.name, expected: "an operation with a kernel or a decomposition",
             found: node.operation.name)
         }
-        kernel = try operation.kernel(
-          KernelContext(
-            location: node.name, inputs: inputs, outputs: outputs,
-            instructionSet: kernels.instructionSet, caches: selection.caches, selection: selection, kernels: kernels,
-            usesReferenceKernels: usesReferenceKernels))
+        var context = KernelContext(
+          location: node.name, inputs: inputs, outputs: outputs,
+          instructionSet: kernels.instructionSet, caches: selection.caches, selection: selection, kernels: kernels,
+          usesReferenceKernels: usesReferenceKernels)
+        setPitches(of: node, &context)
+        kernel = try operation.kernel(context)
       }
       nodeKernels.append(kernel)
       plan.nodes.append(
@@ -90,6 +93,40 @@ struct Planner {
   }
 
   private func root(_ value: Value) -> Value { roots[value.index] }
+
+  private mutating func findSlots() {
+    guard !usesReferenceKernels else { return }
+    var fixed = Set(graph.finiteChecks + graph.updates.map(\.value) + graph.outputs.map(\.value))
+    for node in graph.nodes where node.operation is any ViewOperation { fixed.formUnion(node.inputs + node.outputs) }
+    let places = ConcatenationPlan(graph) { value in
+      guard case .node(let node, _) = graph.source(of: value) else { return false }
+      return phases[node] == .main && !fixed.contains(value)
+    }.places
+    slots = places.mapValues(\.slot)
+    for (value, place) in places { roots[value.index] = root(place.container) }
+  }
+
+  private func setPitches(of node: Node, _ context: inout KernelContext) {
+    func pitch(_ value: Value) -> Int? {
+      slots[value].map { $0.pitchByteCount / graph.type(of: value).element.byteCount }
+    }
+    for (index, input) in node.inputs.enumerated() { context.inputPitches[index] = pitch(input) }
+    guard let output = node.outputs.first else { return }
+    context.outputPitch = pitch(output)
+    if let slice = node.operation as? ChannelSlice, let slot = slots[output], root(node.inputs[0]) == root(output) {
+      let first = slots[node.inputs[0]]?.bytes.lowerBound ?? 0
+      let offset = slice.channels.lowerBound * graph.type(of: output).element.byteCount
+      if slot.bytes.lowerBound == first + offset { context.inputsInPlace = [0] }
+    }
+    guard node.operation is ConcatenateOperation else { return }
+    var first = slots[output]?.bytes.lowerBound ?? 0
+    for (index, input) in node.inputs.enumerated() {
+      if let slot = slots[input], root(input) == root(output), slot.bytes.lowerBound == first {
+        context.inputsInPlace.insert(index)
+      }
+      first += graph.type(of: input).rowByteCount
+    }
+  }
 
   private mutating func findPhases() {
     phases = [Phase](repeating: .main, count: graph.nodes.count)
@@ -191,7 +228,8 @@ struct Planner {
   private func overwritten(by value: Value, of node: Int, lastReaders: [Int]) -> [Value] {
     guard value == graph.nodes[node].outputs[0], phases[node] == .main else { return [] }
     let inputs = graph.nodes[node].inputs
-    let overwritable = nodeKernels[node].overwritableInputs
+    // What has its place in a concatenation isn't as dense as the result is to be.
+    let overwritable = nodeKernels[node].overwritableInputs.filter { slots[inputs[$0]] == nil }
     return overwritable.map { root(inputs[$0]) }.filter { operand in
       lastReaders[operand.index] == node && graph.type(of: operand).byteCount == graph.type(of: value).byteCount
         && inputs.indices.allSatisfy { overwritable.contains($0) || root(inputs[$0]) != operand }
@@ -269,12 +307,17 @@ struct Planner {
   /// What steps wait for decides which values may share memory, and what shares memory has steps wait.
   private mutating func planMemory() {
     plan.order = StepOrder(plan.steps)
-    var values = temporaryByteCounts.map { MemoryPlan.Temporary(byteCount: $0, steps: []) }
+    var steps = [[Int]](repeating: [], count: temporaryByteCounts.count)
+    var areReadWhole: Set<Int> = []
     for (index, step) in plan.steps.enumerated() {
-      for number in Set(step.operands.compactMap(\.temporary)) { values[number].steps.append(index) }
+      for number in Set(step.operands.compactMap(\.temporary)) { steps[number].append(index) }
       if let weights = step.shape.weightOperand.flatMap({ step.operands[$0].temporary }) {
-        values[weights].isReadWhole = true
+        areReadWhole.insert(weights)
       }
+    }
+    let values = temporaryByteCounts.indices.map {
+      MemoryPlan.Temporary(
+        byteCount: temporaryByteCounts[$0], steps: steps[$0], isReadWhole: areReadWhole.contains($0), plan.order)
     }
     let memory = MemoryPlan(values, order: &plan.order, isForSeveralNodes: isForSeveralNodes)
     plan.arenaByteCount = memory.arenaByteCount
@@ -293,10 +336,12 @@ struct Planner {
   private mutating func appendSteps(
     _ order: [Int], _ places: (values: [Place], workspaces: [Place])
   ) throws(TesseraError) {
-    func operand(_ place: Place, _ byteCount: Int) -> Operand {
-      Operand(location: place.location, byteCount: byteCount, temporary: place.temporary)
+    func operand(_ place: Place, _ byteCount: Int, _ slot: ChannelSlot? = nil) -> Operand {
+      Operand(location: place.location, byteCount: byteCount, temporary: place.temporary, slot: slot)
     }
-    func operand(_ value: Value) -> Operand { operand(places.values[value.index], graph.type(of: value).byteCount) }
+    func operand(_ value: Value) -> Operand {
+      operand(places.values[value.index], graph.type(of: value).byteCount, slots[value])
+    }
 
     func steps(of node: Int) -> [Step] {
       let kernel = nodeKernels[node]

@@ -49,13 +49,29 @@ extension StepOrder {
     case place(Location)
   }
 
+  /// A step that touches a memory, or in each row of what is there the bytes of a slot.
+  private struct Access {
+    let step: Int
+    let isWrite: Bool
+    let bytes: Range<Int>?
+
+    func overlaps(_ other: Access) -> Bool {
+      guard let bytes, let others = other.bytes else { return true }
+      return bytes.overlaps(others)
+    }
+
+    func covers(_ other: Access) -> Bool {
+      guard let bytes else { return true }
+      return other.bytes.map { bytes.lowerBound <= $0.lowerBound && $0.upperBound <= bytes.upperBound } ?? false
+    }
+  }
+
   /// What follows from what steps read and write: a read comes after the write before it, a write after the reads and the
-  /// write before it. The runtime's own steps come after all before them, and what follows the begin of the commit after
+  /// write before it. What lies side by side in the rows of a value is apart. The runtime's own steps come after all before them, and what follows the begin of the commit after
   /// that.
   init(_ steps: [Step]) {
     var predecessors: [Set<Int>] = []
-    var writer: [Memory: Int] = [:]
-    var readers: [Memory: [Int]] = [:]
+    var accesses: [Memory: [Access]] = [:]
     var commit: Int?
     for (index, step) in steps.enumerated() {
       var direct: Set<Int> = []
@@ -71,13 +87,13 @@ extension StepOrder {
       if index > 0, step.node != nil, steps[index - 1].node == step.node { direct.insert(index - 1) }
       for (number, operand) in step.operands.enumerated() {
         guard let memory = Self.memory(of: operand) else { continue }
-        if let last = writer[memory] { direct.insert(last) }
-        if number < step.inputCount {
-          readers[memory, default: []].append(index)
-        } else {
-          direct.formUnion(readers.removeValue(forKey: memory) ?? [])
-          writer[memory] = index
+        let access = Access(step: index, isWrite: number >= step.inputCount, bytes: operand.slot?.bytes)
+        var others = accesses.removeValue(forKey: memory) ?? []
+        for other in others where access.isWrite || other.isWrite {
+          if access.overlaps(other) { direct.insert(other.step) }
         }
+        if access.isWrite { others.removeAll(where: access.covers) }
+        accesses[memory] = others + [access]
       }
       direct.remove(index)
       predecessors.append(direct)

@@ -115,6 +115,19 @@ extension Correlation {
       imageOutput: 0, rowOutput: 0, columnOutput: g.n)
   }
 
+  /// Pixels of the input are channels of wider ones, so many floats apart.
+  mutating func setInputPitch(_ pitch: Int) {
+    (rowInput, imageInput) = (rowInput / columnInput * pitch, imageInput / columnInput * pitch)
+    columnInput = pitch
+  }
+
+  /// Pixels of the output, likewise.
+  mutating func setOutputPitch(_ pitch: Int) {
+    (rowOutput, imageOutput) = (rowOutput / columnOutput * pitch, imageOutput / columnOutput * pitch)
+    columnOutput = pitch
+    exceedsCaches = exceedsCaches && pitch % lanes == 0
+  }
+
   /// Groups of few output channels fill a vector together, with weights of 0 between them: as many multiply-adds as with
   /// a vector for each group, but every line of a pixel is read once and not for each group. A depth that isn't finite
   /// makes the groups that it is joined with NaN.

@@ -1,9 +1,9 @@
 import TesseraKernelContract
 
 /// The sum as it stands: a ``Correlation`` on packed weights.
-struct DirectConvolution: PlannedConvolution {
+struct DirectConvolution: StridedConvolution {
   let name: String
-  let correlation: Correlation
+  private(set) var correlation: Correlation
   let packing: WeightPacking
 
   /// Blocks the correlation. `operation` begins the kernel's name.
@@ -52,5 +52,12 @@ struct DirectConvolution: PlannedConvolution {
 
   func run(tasks: Range<Int>, _ operands: ConvolutionOperands, scratch: UnsafeMutablePointer<Float>) {
     for task in tasks { correlation.run(task: task, operands) }
+  }
+
+  func strided(inputPitch: Int?, outputPitch: Int?) -> Self {
+    var copy = self
+    if let inputPitch { copy.correlation.setInputPitch(inputPitch) }
+    if let outputPitch { copy.correlation.setOutputPitch(outputPitch) }
+    return copy
   }
 }

@@ -9,14 +9,14 @@ struct ChannelBlock<let vectors: Int> {
   var channel: Int
   /// Lanes of the last vector that are channels; the vectors before it are whole.
   var valid: Int
-  /// Floats from a row to the one that is asked for while it passes; 0: none is.
-  var ahead = 0
+  /// Rows from one to that which is asked for while it passes; 0: none is.
+  var rowsAhead = 0
 
   /// A block of whole vectors. The first of several asks for rows some 4 KiB ahead.
   @inline(__always)
   init(wholeFrom channel: Int, of channels: Int) {
     let isFirstOfMany = channel == 0 && channels > vectors &* lanes
-    (self.channel, valid, ahead) = (channel, lanes, isFirstOfMany ? max(1, 1024 / channels) &* channels : 0)
+    (self.channel, valid, rowsAhead) = (channel, lanes, isFirstOfMany ? max(1, 1024 / channels) : 0)
   }
 
   @inline(__always)
@@ -49,12 +49,13 @@ struct ChannelBlock<let vectors: Int> {
   }
 
   /// Asks for a whole row some way ahead while the first of several blocks passes: blocks don't go by in the order in
-  /// which rows lie in memory.
+  /// which rows lie in memory, `pitch` floats from one to the next.
   @inline(__always)
-  func readAhead(_ row: UnsafePointer<Float>, _ channels: Int) {
-    guard ahead > 0 else { return }
-    var c = ahead
-    while c < ahead &+ channels {
+  func readAhead(_ row: UnsafePointer<Float>, _ channels: Int, pitch: Int) {
+    guard rowsAhead > 0 else { return }
+    var c = rowsAhead &* pitch
+    let end = c &+ channels
+    while c < end {
       tessera_prefetch(row + c)
       c &+= 16
     }

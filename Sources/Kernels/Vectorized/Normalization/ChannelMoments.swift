@@ -1,11 +1,11 @@
 extension Kernels {
   public static func channelMoments(
-    rows: Int, channels: Int, x: UnsafePointer<Float>, moments: UnsafeMutablePointer<Float>
+    rows: Int, channels: Int, x: UnsafePointer<Float>, xPitch: Int, moments: UnsafeMutablePointer<Float>
   ) {
     forEachChannelBlock(channels) {
-      measureRows($0, rows: rows, channels: channels, x: x, moments: moments)
+      measureRows($0, rows: rows, channels: channels, x: x, xPitch: xPitch, moments: moments)
     } one: {
-      measureRows($0, rows: rows, channels: channels, x: x, moments: moments)
+      measureRows($0, rows: rows, channels: channels, x: x, xPitch: xPitch, moments: moments)
     }
   }
 
@@ -40,13 +40,13 @@ extension Kernels {
 /// mean.
 @inline(__always)
 private func measureRows<let vectors: Int>(
-  _ block: ChannelBlock<vectors>, rows: Int, channels: Int, x: UnsafePointer<Float>,
+  _ block: ChannelBlock<vectors>, rows: Int, channels: Int, x: UnsafePointer<Float>, xPitch: Int,
   moments: UnsafeMutablePointer<Float>
 ) {
   var shift = ChannelBlock<vectors>.zero
   let sampled = min(rows, 8)
   for row in 0..<sampled {
-    let values = block.values(x + row &* channels)
+    let values = block.values(x + row &* xPitch)
     for v in 0..<vectors { shift[v] += values[v] }
   }
   for v in 0..<vectors { shift[v] /= Float(sampled) }
@@ -57,8 +57,8 @@ private func measureRows<let vectors: Int>(
     var sum = ChannelBlock<vectors>.zero
     var square = ChannelBlock<vectors>.zero
     for row in run {
-      block.readAhead(x + row &* channels, channels)
-      let values = block.values(x + row &* channels)
+      block.readAhead(x + row &* xPitch, channels, pitch: xPitch)
+      let values = block.values(x + row &* xPitch)
       for v in 0..<vectors {
         let deviation = values[v] - shift[v]
         sum[v] += deviation

@@ -29,7 +29,7 @@ private func sumRows<let vectors: Int>(
   forEachRun(rows) { run in
     var sum = ChannelBlock<vectors>.zero
     for row in run {
-      block.readAhead(x + row &* channels, channels)
+      block.readAhead(x + row &* channels, channels, pitch: channels)
       let values = block.values(x + row &* channels)
       for v in 0..<vectors { sum[v] += values[v] }
     }

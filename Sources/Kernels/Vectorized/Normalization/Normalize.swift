@@ -2,7 +2,7 @@ import CTesseraShims
 
 extension Kernels {
   public static func normalize(
-    rows: Int, channels: Int, x: UnsafePointer<Float>, mean: UnsafePointer<Float>,
+    rows: Int, channels: Int, x: UnsafePointer<Float>, xPitch: Int, mean: UnsafePointer<Float>,
     variance: UnsafePointer<Float>, scale: UnsafePointer<Float>, shift: UnsafePointer<Float>,
     epsilon: Float, y: UnsafeMutablePointer<Float>, streams: Bool
   ) {
@@ -15,8 +15,8 @@ extension Kernels {
       let mean = block.values(mean)
       let shift = block.values(shift)
       for row in 0..<rows {
-        block.readAhead(x + row &* channels, channels)
-        let x = block.values(x + row &* channels)
+        block.readAhead(x + row &* xPitch, channels, pitch: xPitch)
+        let x = block.values(x + row &* xPitch)
         // The mean goes first: x and mean may both be large, and their difference is exact.
         block.write(
           block.map { multiplyAdd(shift[$0], x[$0] - mean[$0], factor[$0]) }, y + row &* channels,

@@ -2,7 +2,7 @@ import CTesseraShims
 
 extension Kernels {
   public static func normalizationGradientSums(
-    rows: Int, channels: Int, x: UnsafePointer<Float>, dy: UnsafePointer<Float>,
+    rows: Int, channels: Int, x: UnsafePointer<Float>, xPitch: Int, dy: UnsafePointer<Float>,
     mean: UnsafePointer<Float>, variance: UnsafePointer<Float>, epsilon: Float,
     sums: UnsafeMutablePointer<Float>
   ) {
@@ -15,9 +15,9 @@ extension Kernels {
         var delta = ChannelBlock<vectors>.zero
         var product = ChannelBlock<vectors>.zero
         for row in run {
-          block.readAhead(x + row &* channels, channels)
-          block.readAhead(dy + row &* channels, channels)
-          let x = block.values(x + row &* channels)
+          block.readAhead(x + row &* xPitch, channels, pitch: xPitch)
+          block.readAhead(dy + row &* channels, channels, pitch: channels)
+          let x = block.values(x + row &* xPitch)
           let dy = block.values(dy + row &* channels)
           for v in 0..<vectors {
             delta[v] += dy[v]
@@ -41,7 +41,7 @@ extension Kernels {
   }
 
   public static func normalizeBackward(
-    rows: Int, totalRows: Int, channels: Int, x: UnsafePointer<Float>, dy: UnsafePointer<Float>,
+    rows: Int, totalRows: Int, channels: Int, x: UnsafePointer<Float>, xPitch: Int, dy: UnsafePointer<Float>,
     mean: UnsafePointer<Float>, variance: UnsafePointer<Float>, scale: UnsafePointer<Float>,
     dscale: UnsafePointer<Float>, dshift: UnsafePointer<Float>, epsilon: Float,
     dx: UnsafeMutablePointer<Float>, streams: Bool
@@ -58,9 +58,9 @@ extension Kernels {
       let meanDelta = block.map { dshift[$0] / count }
       let slope = block.map { -(dscale[$0] / count) * inverse[$0] }
       for row in 0..<rows {
-        block.readAhead(x + row &* channels, channels)
-        block.readAhead(dy + row &* channels, channels)
-        let x = block.values(x + row &* channels)
+        block.readAhead(x + row &* xPitch, channels, pitch: xPitch)
+        block.readAhead(dy + row &* channels, channels, pitch: channels)
+        let x = block.values(x + row &* xPitch)
         let dy = block.values(dy + row &* channels)
         block.write(
           block.map {
@@ -88,7 +88,7 @@ extension Kernels {
       let scale = block.values(scale)
       let factor = block.map { scale[$0] * inverse[$0] }
       for row in 0..<rows {
-        block.readAhead(dy + row &* channels, channels)
+        block.readAhead(dy + row &* channels, channels, pitch: channels)
         let dy = block.values(dy + row &* channels)
         block.write(block.map { dy[$0] * factor[$0] }, dx + row &* channels, streams: streams)
       }

@@ -66,7 +66,7 @@ private func average<let vectors: Int>(
   for i in r {
     for j in s {
       let element = x + pixel(g, image, top, left, i, j)
-      block.readAhead(element, g.c)
+      block.readAhead(element, g.c, pitch: g.xPitch)
       let values = block.values(element)
       for v in 0..<vectors { sum[v] += values[v] }
     }

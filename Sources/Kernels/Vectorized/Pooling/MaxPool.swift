@@ -70,7 +70,7 @@ private func maximum<let vectors: Int>(
   }
   for i in r {
     for j in s {
-      let position = ((i &- r.lowerBound) &* g.dilationY &* g.w &+ (j &- s.lowerBound) &* g.dilationX) &* g.c
+      let position = ((i &- r.lowerBound) &* g.dilationY &* g.w &+ (j &- s.lowerBound) &* g.dilationX) &* g.xPitch
       let values = block.values(first + position)
       let tap = tapBits(i &* g.s &+ j)
       for v in 0..<vectors {

@@ -14,7 +14,7 @@ func tapsInside(_ taps: Int, _ start: Int, _ dilation: Int, _ extent: Int) -> Ra
 /// Where tap r, s of the window at `top`, `left` lies in x.
 @inline(__always)
 func pixel(_ g: PoolingGeometry, _ image: Int, _ top: Int, _ left: Int, _ r: Int, _ s: Int) -> Int {
-  image &+ ((top &+ r &* g.dilationY) &* g.w &+ left &+ s &* g.dilationX) &* g.c
+  image &+ ((top &+ r &* g.dilationY) &* g.w &+ left &+ s &* g.dilationX) &* g.xPitch
 }
 
 /// Calls `body` for each window of the output rows, with the start of its image in x, its position in y, the taps that
@@ -33,7 +33,7 @@ func forEachWindow(
     for q in 0..<g.q {
       let left = q &* g.strideX &- g.padLeft
       let s = tapsInside(g.s, left, g.dilationX, g.w)
-      body(n &* g.h &* g.w &* g.c, (row &* g.q &+ q) &* g.c, r, s, top, left)
+      body(n &* g.h &* g.w &* g.xPitch, (row &* g.q &+ q) &* g.c, r, s, top, left)
     }
   }
 }

@@ -13,10 +13,12 @@ import TesseraKernelContract
 ///   weights, where a block is `vectors` vectors of filters.
 /// - Points are a line further apart than the data need: 36 streams at a distance of a power of two would share two
 ///   sets of level 1.
-struct WinogradConvolution: PlannedConvolution {
+struct WinogradConvolution: StridedConvolution {
   let name: String
   let tiles: WinogradTiles
   let channels: Int, filters: Int
+  /// Floats from a pixel to the next.
+  private var inputPitch: Int, outputPitch: Int
   private let source: WeightLayout
   let vectors: Int
   /// Groups of tiles, whose sizes differ by one at most, and the largest of them.
@@ -51,6 +53,7 @@ struct WinogradConvolution: PlannedConvolution {
     _ pass: String, _ tiles: WinogradTiles, channels: Int, filters: Int, _ source: WeightLayout, _ caches: CacheSizes
   ) {
     (self.tiles, self.channels, self.filters, self.source) = (tiles, channels, filters, source)
+    (inputPitch, outputPitch) = (channels, filters)
     // Four of the tallest tiles of the widest kind.
     let group = 4 * TileList.maximumRows(vectors: TileList.maximumVectors)
     let vectors = widestTile(filters: filters, maximumVectors: TileList.maximumVectors) {
@@ -92,6 +95,13 @@ struct WinogradConvolution: PlannedConvolution {
     for task in tasks { run(task: task, operands, scratch) }
   }
 
+  func strided(inputPitch: Int?, outputPitch: Int?) -> Self {
+    var copy = self
+    copy.inputPitch = inputPitch ?? channels
+    copy.outputPitch = outputPitch ?? filters
+    return copy
+  }
+
   private func run(task: Int, _ operands: ConvolutionOperands, _ scratch: UnsafeMutablePointer<Float>) {
     let v = scratch
     let m = v + Winograd.points &* inputStep
@@ -104,7 +114,7 @@ struct WinogradConvolution: PlannedConvolution {
     let firstTile = tiles.count &* chunk / tileChunks
     let count = tiles.count &* (chunk &+ 1) / tileChunks &- firstTile
     for t in 0..<count {
-      pixels.findInputs(of: tiles[firstTile &+ t], tiles, operands.input, pixelStep: channels)
+      pixels.findInputs(of: tiles[firstTile &+ t], tiles, operands.input, pixelStep: inputPitch)
       pixels.transformInput(channels: channels, v + t &* paddedChannels, step: inputStep)
     }
     let firstBlock = task / tileChunks &* blocksPerTask
@@ -122,7 +132,7 @@ struct WinogradConvolution: PlannedConvolution {
           pool(tile, pixels, block, products, bias, unpooled, operands)
           continue
         }
-        pixels.findOutputs(of: tile, tiles, operands.output, pixelStep: filters)
+        pixels.findOutputs(of: tile, tiles, operands.output, pixelStep: outputPitch)
         transformOutput(pixels, block, products, bias, operands)
         if operands.followsTransform { finish(tile, pixels, block, operands, onlyAsks: false) }
       }
@@ -193,7 +203,7 @@ struct WinogradConvolution: PlannedConvolution {
   ) {
     let firstFilter = block &* width
     let count = min(width, filters &- firstFilter)
-    if onlyAsks { pixels.findOutputs(of: tile, tiles, operands.output, pixelStep: filters) }
+    if onlyAsks { pixels.findOutputs(of: tile, tiles, operands.output, pixelStep: outputPitch) }
     for i in 0..<tile.rows {
       for j in 0..<tile.columns {
         let row = pixels.pixels[i &* tiles.outputs &+ j] + firstFilter
@@ -224,7 +234,7 @@ struct WinogradConvolution: PlannedConvolution {
     for i in 0..<tile.rows / 2 {
       for j in 0..<tile.columns / 2 {
         let pixel = (tile.image &* height &+ tile.row / 2 &+ i) &* columns &+ tile.column / 2 &+ j
-        let target = operands.output + (pixel &* filters &+ firstFilter)
+        let target = operands.output + (pixel &* outputPitch &+ firstFilter)
         let corner = unpooled + (2 &* i &* below &+ 2 &* j &* beside)
         forEachVector(min(width, filters &- firstFilter)) { k, valid in
           let first = corner + k
