@@ -31,6 +31,10 @@ def main():
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
+        if isinstance(module, torch.nn.BatchNorm2d):
+            # The exporter makes one parameter of those with equal values, which would be trained as one.
+            torch.nn.init.normal_(module.weight, 1, 0.1)
+            torch.nn.init.normal_(module.bias, 0, 0.1)
     images, labels = torch.randn(args.batch, *shape), torch.randint(0, classes, (args.batch,))
     if args.double:
         model, images = model.double(), images.double()

@@ -1,4 +1,5 @@
 import Tessera
+import TesseraKernelContract
 import TesseraVerification
 import Testing
 
@@ -26,7 +27,9 @@ import Testing
   }
 
   /// Expects the kernels of all concatenations, and the results of plain loops, which copy.
-  private func expect(_ builder: Builder, _ outputs: [Value], _ kernels: [String]) throws {
+  private func expect(
+    _ builder: Builder, _ outputs: [Value], _ kernels: [String], _ options: Program.Options = .init()
+  ) throws {
     var graph = builder.graph
     for (index, output) in outputs.enumerated() { try graph.addOutput("y\(index)", output) }
     var random = TestRandom(2)
@@ -37,8 +40,8 @@ import Testing
       let largest = reference.reduce(0) { max($0, abs($1)) }
       for (value, reference) in zip(values, reference) { #expect(abs(value - reference) <= 1e-4 * largest) }
     }
-    let found = try Program(graph).kernelSummary.filter { $0.operation == "concatenate" }.map(\.kernel)
-    #expect(found == kernels)
+    let summary = try Program(graph, options: options).kernelSummary
+    #expect(summary.filter { $0.operation == "concatenate" }.map(\.kernel) == kernels)
   }
 
   private func results(_ graph: Graph, _ x: Tensor, _ options: Program.Options) throws -> [String: [Double]] {
@@ -86,6 +89,34 @@ import Testing
     let joined = try builder.concatenate(enlarged, skipped)
     let y = try builder.convolution(joined)
     try expect(builder, [y], ["concatenate.in_place"])
+  }
+
+  /// Maxima that a convolution takes on the way to memory.
+  @Test func pooledBranches() throws {
+    var builder = try Builder()
+    let window = ResolvedWindow2D(kernel: 2, stride: 2, top: 0, left: 0, bottom: 0, right: 0)
+    var pooled: [Value] = []
+    for _ in 0..<2 {
+      let z = try builder.convolution(builder.x)
+      pooled.append(try builder.graph.add(MaxPool2DOperation(window: window), [z], name: "pool")[0])
+    }
+    let joined = try builder.concatenate(pooled[0], pooled[1])
+    let y = try builder.convolution(joined)
+    try expect(builder, [y], ["concatenate.in_place"], .init(algorithm: .winograd))
+  }
+
+  @Test(arguments: [1, 2, 36])
+  func products(batch: Int) throws {
+    var builder = try Builder()
+    let x = try builder.graph.reshape(builder.x, to: [batch, 576 / batch], name: "rows")
+    var products: [Value] = []
+    for units in [8, 37] {
+      let type = TensorType([576 / batch, units])
+      let w = try builder.graph.addConstant((0..<type.shape.count).map { Double($0 % 7) - 3 }, type)
+      products.append(try builder.graph.apply(MatrixProduct(), x, w, name: "product"))
+    }
+    let joined = try builder.concatenate(products[0], products[1])
+    try expect(builder, [joined], ["concatenate.in_place"])
   }
 
   /// What others read densely, what is an input or an output, and what occurs twice is copied; the rest isn't.

@@ -101,7 +101,7 @@ extension Importer {
     let row = Shape(rowOrder.map { x.shape[$0] })
     var operands = [try value(x, order: order)]
     for index in 1...2 {
-      guard node.has(index) else {
+      guard index == 1 || node.has(index) else {
         let type = TensorType(row, graph.type(of: operands[0]).element)
         operands.append(try graph.addConstant(Array(repeating: 0, count: row.count), type))
         continue
