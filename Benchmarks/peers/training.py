@@ -31,10 +31,11 @@ def main():
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
-        if isinstance(module, torch.nn.BatchNorm2d):
-            # The exporter makes one parameter of those with equal values, which would be trained as one.
-            torch.nn.init.normal_(module.weight, 1, 0.1)
-            torch.nn.init.normal_(module.bias, 0, 0.1)
+    # Of parameters with equal values the exporter makes one, which would be trained as one.
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.min() == parameter.max():
+                parameter.add_(0.1 * torch.randn_like(parameter))
     images, labels = torch.randn(args.batch, *shape), torch.randint(0, classes, (args.batch,))
     if args.double:
         model, images = model.double(), images.double()

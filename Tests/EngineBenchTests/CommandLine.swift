@@ -64,13 +64,13 @@ func engineBench(arguments: [String], environment: [String: String] = [:], under
     errors: String(decoding: errorText, as: UTF8.self))
 }
 
-/// Starts `engine-bench`, which prints nothing that anybody reads.
-func startEngineBench(_ arguments: [String]) throws -> Process {
+/// Starts `engine-bench`, which prints nothing that anybody reads, or results into a pipe.
+func startEngineBench(_ arguments: [String], output: Pipe? = nil) throws -> Process {
   let tests = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
   let process = Process()
   process.executableURL = tests.deletingLastPathComponent().appendingPathComponent("engine-bench")
   process.arguments = arguments
-  process.standardOutput = FileHandle.nullDevice
+  process.standardOutput = output ?? FileHandle.nullDevice
   process.standardError = FileHandle.nullDevice
   try process.run()
   return process

@@ -22,6 +22,29 @@ import Testing
     return try result.records("layer").map { try #require($0["algorithm"] as? String) }
   }
 
+  /// What was chosen until Ctrl-C is in the file.
+  @Test func interruptionsKeepChoices() throws {
+    try withPath { path in
+      let output = Pipe()
+      let process = try startEngineBench(
+        ["tune", "digits_cnn", "--batch", "4", "--out", path, "--duration", "0.5", "--format", "json"], output: output)
+      var text = Data()
+      while !String(decoding: text, as: UTF8.self).contains("\"tuning\"") {
+        let more = output.fileHandleForReading.availableData
+        try #require(!more.isEmpty)
+        text += more
+      }
+      process.interrupt()
+      text += output.fileHandleForReading.readDataToEndOfFile()
+      process.waitUntilExit()
+      #expect(process.terminationReason == .exit && process.terminationStatus == 130)
+      let result = CommandResult(status: 130, output: String(decoding: text, as: UTF8.self), errors: "")
+      let chosen = try result.records("tuning").count { $0["chosen"] as? Bool == true }
+      let choices = try String(contentsOfFile: path, encoding: .utf8)
+      #expect(chosen > 0 && choices.matches(of: /"algorithm"/).count == chosen)
+    }
+  }
+
   @Test func layersAreTunedAndTheFileIsLoaded() throws {
     try withFile(Self.layers) { layers in
       try withPath { path in

@@ -75,17 +75,23 @@ struct TuneCommand: ParsableCommand {
     try output.write(machine, measures: true) { writer in
       var progress = writer.progress("convolutions", of: problems.count)
       try writer.text(TuningLine.header)
+      var count = 0
       for problem in problems {
         progress.begin("\(problem.layer.name), \(problem.pass.rawValue)")
         let tuned = try TunedConvolution(
           problem.layer, problem.pass, seed: random.seed, limit: duration, workers: workers, options: options)
+        // Times that were cut short choose nothing.
+        if Interruption.isRequested { break }
         choices[tuned.convolution] = tuned.choice
         for result in tuned.results { try writer.write(result) }
         try writer.text(TuningLine.text(tuned))
-        try Interruption.check()
+        count += 1
       }
+      // An interruption keeps what was chosen until then.
+      if count == 0 { try Interruption.check() }
       try choices.write(to: out)
-      try writer.text("\(problems.count) measured, \(choices.count) written to \(out)")
+      try writer.text("\(count) measured, \(choices.count) written to \(out)")
+      try Interruption.check()
     }
   }
 
