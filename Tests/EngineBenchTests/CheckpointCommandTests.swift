@@ -98,7 +98,8 @@ import Testing
   @Test func validationPatienceAndLogs() throws {
     try withFolder { folder in
       let result = try engineBench(
-        "train", "--epochs", "40", "--validation", "0.2", "--patience", "1", "--learning-rate", "1e-9", "--schedule",
+        "train", "--epochs", Self.isShort ? "2" : "40", "--validation", "0.2", "--patience", "1", "--learning-rate",
+        "1e-9", "--schedule",
         "constant", "--log", "\(folder)/log.csv", "--label-smoothing", "0.1", "--optimizer", "adamw", "--flip",
         "--mean",
         "0.3", "--deviation", "0.4")
