@@ -37,8 +37,11 @@ import Testing
     #expect(result.status == 0, "\(result.errors)")
     let record = try #require(try result.records("serve_load").first)
     #expect(try #require(record["unserved"] as? Int) > 0)
-    #expect(try #require(record["p99_ms"] as? Double) > #require(record["service_p99_ms"] as? Double))
-    #expect(try #require(record["wait_p99_ms"] as? Double) > 0)
+    // The first request waits for nobody; under a sanitizer there may be no other.
+    if try #require(record["completed"] as? Int) > 1 {
+      #expect(try #require(record["p99_ms"] as? Double) > #require(record["service_p99_ms"] as? Double))
+      #expect(try #require(record["wait_p99_ms"] as? Double) > 0)
+    }
     #expect(try #require(record["missed_percent"] as? Double) > 50)
     #expect(record["offered_per_second"] as? Double == 20000)
   }
