@@ -67,8 +67,8 @@ extension StepOrder {
   }
 
   /// What follows from what steps read and write: a read comes after the write before it, a write after the reads and the
-  /// write before it. What lies side by side in the rows of a value is apart. The runtime's own steps come after all before them, and what follows the begin of the commit after
-  /// that.
+  /// write before it. What lies side by side in the rows of a value is apart. The runtime's own steps come after all
+  /// before them, and what follows the begin of the commit after that.
   init(_ steps: [Step]) {
     var predecessors: [Set<Int>] = []
     var accesses: [Memory: [Access]] = [:]
