@@ -28,6 +28,8 @@ public struct LocalResponseNormalization: Operation, Hashable {
   package var before: Int { (size - 1) / 2 }
   /// And after it.
   package var after: Int { size / 2 }
+  /// What each square counts.
+  package var alphaOfTerm: Double { alpha / Double(size) }
 
   public func outputTypes(_ inputs: [TensorType], at location: String) throws(TesseraError) -> [TensorType] {
     try OperandCheck.count(inputs, 1...1, at: location)

@@ -11,5 +11,5 @@ protocol StridedKernel: KernelOperation {
 
 extension KernelContext {
   /// Elements from the beginning of one row of an operand to that of the next.
-  func pitch(ofInput index: Int) -> Int { inputPitches[index] ?? inputs[index].shape.dimensions.last ?? 1 }
+  func pitch(ofInput index: Int) -> Int { inputPitches[index] ?? inputs[index].rowWidth }
 }

@@ -51,15 +51,13 @@ extension KernelContext {
   }
 }
 
-/// Copies rows, a row being what the last dimension counts. All element types are copied as bytes.
+/// Copies rows. All element types are copied as bytes.
 private enum RowCopy {
   /// A kernel whose tasks are some rows of a tensor each.
   static func kernel(
     _ name: String, _ type: TensorType, _ run: @escaping @Sendable (Range<Int>, KernelArguments) -> Void
   ) -> NodeKernel {
-    let byteCount = type.rowByteCount
-    let rowCount = byteCount == 0 ? 0 : type.byteCount / byteCount
-    let chunks = Chunks(rowCount, perTask: 4 * Chunks.elementsPerTask / max(1, byteCount))
+    let chunks = Chunks(type.rowCount, perTask: 4 * Chunks.elementsPerTask / max(1, type.rowByteCount))
     return NodeKernel(name: name, taskCount: chunks.taskCount) { tasks, arguments in
       run(chunks.elements(tasks), arguments)
     }

@@ -130,9 +130,8 @@ extension ActivationGradient: StridedKernel {
   private func rowwise(_ context: KernelContext, _ activation: Activation) -> NodeKernel {
     let kernels = context.kernels
     let streams = context.streams
-    let channels = context.outputs[0].shape.dimensions.last ?? 1
+    let (rows, channels) = (context.outputs[0].rowCount, context.outputs[0].rowWidth)
     let (dyPitch, yPitch) = (context.pitch(ofInput: 0), context.pitch(ofInput: 1))
-    let rows = context.outputs[0].shape.count / max(1, channels)
     return context.rowwise("activation.backward", rows: rows, elementsPerRow: channels) { rows, arguments in
       for row in rows {
         kernels.activateBackward(

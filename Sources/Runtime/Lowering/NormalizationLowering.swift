@@ -9,8 +9,7 @@ private struct RowChunks: Sendable {
   let perChunk: Int
 
   init(_ type: TensorType) {
-    channels = type.shape.dimensions.last ?? 1
-    rows = channels == 0 ? 0 : type.shape.count / channels
+    (rows, channels) = (type.rowCount, type.rowWidth)
     perChunk = max(1, Chunks.elementsPerTask / max(1, channels), (rows + 255) / 256)
   }
 

@@ -242,13 +242,12 @@ extension GroupNormalizationGradient: KernelOperation {
 
 extension LocalResponseNormalization: EpilogueKernel {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
-    let channels = context.inputs[0].shape.dimensions.last ?? 1
-    let rows = channels == 0 ? 0 : context.inputs[0].shape.count / channels
+    let (rows, channels) = (context.inputs[0].rowCount, context.inputs[0].rowWidth)
     if let scalar = context.referenceType { return reference(rows, channels, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
     let (before, after) = (before, after)
-    let (alpha, beta, bias) = (Float(alpha / Double(size)), Float(beta), Float(bias))
+    let (alpha, beta, bias) = (Float(alphaOfTerm), Float(beta), Float(bias))
     var kernel = context.rowwise("local_response_norm.forward", rows: rows, elementsPerRow: channels) {
       rows, arguments in
       let first = rows.lowerBound * channels
@@ -267,7 +266,7 @@ extension LocalResponseNormalization: EpilogueKernel {
     return T.referenceKernel("local_response_norm.forward") { arguments in
       Reference.localResponse(
         rows: rows, channels: channels, before: operation.before, after: operation.after,
-        alpha: operation.alpha / Double(operation.size), beta: operation.beta, bias: operation.bias,
+        alpha: operation.alphaOfTerm, beta: operation.beta, bias: operation.bias,
         x: arguments.x(0, T.self), y: arguments.y(0, T.self))
     }
   }
@@ -275,13 +274,12 @@ extension LocalResponseNormalization: EpilogueKernel {
 
 extension LocalResponseNormalizationGradient: EpilogueKernel {
   public func kernel(_ context: KernelContext) throws(TesseraError) -> NodeKernel {
-    let channels = context.inputs[0].shape.dimensions.last ?? 1
-    let rows = channels == 0 ? 0 : context.inputs[0].shape.count / channels
+    let (rows, channels) = (context.inputs[0].rowCount, context.inputs[0].rowWidth)
     if let scalar = context.referenceType { return reference(rows, channels, scalar) }
     guard context.inputs[0].element == .float32 else { throw context.unsupported(self) }
     let kernels = context.kernels
     let (before, after) = (forward.before, forward.after)
-    let (alpha, beta, bias) = (Float(forward.alpha / Double(forward.size)), Float(forward.beta), Float(forward.bias))
+    let (alpha, beta, bias) = (Float(forward.alphaOfTerm), Float(forward.beta), Float(forward.bias))
     var kernel = context.rowwise("local_response_norm.backward", rows: rows, elementsPerRow: 2 * channels) {
       rows, arguments in
       let first = rows.lowerBound * channels
@@ -301,7 +299,7 @@ extension LocalResponseNormalizationGradient: EpilogueKernel {
     return T.referenceKernel("local_response_norm.backward") { arguments in
       Reference.localResponseBackward(
         rows: rows, channels: channels, before: forward.before, after: forward.after,
-        alpha: forward.alpha / Double(forward.size), beta: forward.beta, bias: forward.bias,
+        alpha: forward.alphaOfTerm, beta: forward.beta, bias: forward.bias,
         dy: arguments.x(0, T.self), x: arguments.x(1, T.self), dx: arguments.y(0, T.self))
     }
   }

@@ -79,8 +79,3 @@ struct ConcatenationPlan {
     (graph.nodes[reader.node].operation as? any StridedKernel)?.readsStrided(reader.operand) == true
   }
 }
-
-extension TensorType {
-  /// Bytes of a row, a row being what the last dimension counts.
-  var rowByteCount: Int { (shape.dimensions.last ?? 1) * element.byteCount }
-}
