@@ -1,6 +1,7 @@
 #if defined(__linux__)
 #define _GNU_SOURCE
 #include <sched.h>
+#include <unistd.h>
 #endif
 
 #include "CTesseraShims.h"
@@ -20,6 +21,14 @@ int tessera_current_processor(void) {
 #endif
 }
 
+int32_t tessera_current_thread(void) {
+#if defined(__linux__)
+  return gettid();
+#else
+  return -1;
+#endif
+}
+
 int tessera_get_thread_processors(uint64_t *mask, intptr_t words) {
 #if defined(__linux__)
   return sched_getaffinity(0, (size_t)words * sizeof *mask, (cpu_set_t *)mask);
@@ -29,11 +38,11 @@ int tessera_get_thread_processors(uint64_t *mask, intptr_t words) {
 #endif
 }
 
-int tessera_set_thread_processors(const uint64_t *mask, intptr_t words) {
+int tessera_set_thread_processors(int32_t thread, const uint64_t *mask, intptr_t words) {
 #if defined(__linux__)
-  return sched_setaffinity(0, (size_t)words * sizeof *mask, (const cpu_set_t *)mask);
+  return sched_setaffinity(thread, (size_t)words * sizeof *mask, (const cpu_set_t *)mask);
 #else
-  (void)mask, (void)words;
+  (void)thread, (void)mask, (void)words;
   return -1;
 #endif
 }

@@ -191,23 +191,33 @@ public final class Session: Sendable {
     return value
   }
 
-  /// Runs the plan when its turn has come, in memory that the run before has left in the caches.
+  /// Runs the plan when its turn has come.
   private func perform<Result>(
     _ call: RunCall, isProfiled: Bool, recorder: TaskRecorder?, _ result: (RunContext) -> Result
   ) throws(TesseraError) -> Result {
     let scope = CurrentThread.team
     // Within a run its worker does this one, too.
-    let isNested = CurrentThread.isWorking || scope?.isFree == false
+    if CurrentThread.isWorking || scope?.isFree == false {
+      return try perform(call, workers: 1, nil, isProfiled: isProfiled, recorder: recorder, result)
+    }
     let limit = min(workers, scope?.workerCount ?? workers)
     let wanted =
-      isNested
-      ? 1 : EnvironmentSettings.sharesSmallRuns ? limit : program.workers(atMost: limit, isAwake: scope != nil)
+      EnvironmentSettings.sharesSmallRuns ? limit : program.workers(atMost: limit, isAwake: scope != nil)
     // Nothing that another run waits for is held meanwhile, but for the right to make the next training step.
-    let lease =
-      isNested
-      ? nil
-      : CoreLeases.lease(wanted, byteCount: program.plan.arenaByteCount, patience: patience(deadline: call.deadline))
-    defer { if let lease { CoreLeases.release(lease) } }
+    return try CoreLeases.withLease(
+      wanted, byteCount: program.plan.arenaByteCount, patience: patience(deadline: call.deadline),
+      binds: binding != .never
+    ) { (lease) throws(TesseraError) in
+      try perform(call, workers: wanted, lease, isProfiled: isProfiled, recorder: recorder, result)
+    }
+  }
+
+  /// Runs the plan in memory that the run before has left in the caches.
+  /// - Parameter lease: nil for a run within another.
+  private func perform<Result>(
+    _ call: RunCall, workers wanted: Int, _ lease: CoreLeases.Lease?, isProfiled: Bool, recorder: TaskRecorder?,
+    _ result: (RunContext) -> Result
+  ) throws(TesseraError) -> Result {
     let context = try idleContext()
     defer {
       context.end()
@@ -256,7 +266,9 @@ public final class Session: Sendable {
         context.team.perform(context, workers: count, lease: lease, binds: binding != .never, executor: executor)
       }
     } else {
-      context.work(as: 0, on: binding == .always ? lease?.processor(for: 0) : nil)
+      // One of several runs that stayed on another's core would keep that one from it.
+      let binds = binding == .always || binding == .automatic && lease?.hasCompany == true
+      context.work(as: 0, on: binds ? lease?.processor(for: 0) : nil)
     }
     if let failure = context.takeFailure() { throw failure }
   }

@@ -162,6 +162,30 @@ import Testing
     }
   }
 
+  /// Runs of several clients keep to their cores: two tasks at once are on two processors, and every client gets its mask back.
+  @Test(.enabled(if: Machine.current.cores.count > 1, "one core"))
+  func clientsHaveProcessorsOfTheirOwn() async {
+    await #expect(processExitsWith: .success) {
+      let taken = Lock<Set<Int>>([])
+      let session = try ExecutionTests.session(tasks: 4, flops: 1e10, workers: 2) { _ in
+        let here = Int(tessera_current_processor())
+        let isFree = taken.withLock { $0.insert(here).inserted }
+        let end = ContinuousClock.now + .microseconds(300)
+        while .now < end {}
+        taken.withLock { _ = $0.remove(here) }
+        guard isFree, Int(tessera_current_processor()) == here else { throw Failed() }
+      }
+      let error = ExecutionTests.elsewhere(threads: 4) { _ in
+        let mask = ExecutionTests.mask()
+        for _ in 0..<20 {
+          try ExecutionTests.check(session)
+          guard ExecutionTests.mask() == mask else { throw Failed() }
+        }
+      }
+      #expect(error == nil)
+    }
+  }
+
   /// While one worker is held up in the last task of a branch, the other one does the other branch.
   @Test(.enabled(if: Machine.current.cores.count > 1, "one core"))
   func independentNodesRunSideBySide() async {

@@ -76,9 +76,14 @@ static inline uint64_t tessera_computing_float_state(void) {
 /// The processor that the calling thread is on; below 0 if the system doesn't tell.
 int tessera_current_processor(void);
 
-/// The processors that the calling thread may run on, a bit each, without allocating. 0 if the system tells, or obeys.
+/// The system's number of the calling thread; below 0 if it has none.
+int32_t tessera_current_thread(void);
+
+/// The processors that the calling thread may run on, a bit each, without allocating; below 0 if the system doesn't tell.
 int tessera_get_thread_processors(uint64_t *mask, intptr_t words);
-int tessera_set_thread_processors(const uint64_t *mask, intptr_t words);
+
+/// The same for a thread of this process, which moves; thread 0: the calling one. 0 if the system obeys.
+int tessera_set_thread_processors(int32_t thread, const uint64_t *mask, intptr_t words);
 
 /// 0: baseline only, 1: x86-64-v3 (AVX2, FMA), 2: x86-64-v4 (AVX-512 F, BW, CD, DQ, VL), with the operating system's support.
 static inline int tessera_x86_level(void) {

@@ -34,6 +34,9 @@ struct NetworkCommand: ParsableCommand {
   @Option(help: "Client threads that run the program at once; training takes one.")
   var streams = 1
 
+  @Flag(inversion: .prefixedNo, help: "Whether the workers of a single stream stay awake between its runs.")
+  var scope = true
+
   @OptionGroup var random: SeedOption
 
   @Option(help: "Seconds to measure at least, cut into five windows; at most twice as long.")
@@ -73,7 +76,8 @@ struct NetworkCommand: ParsableCommand {
         source, batch: images.batch, mode: mode, seed: random.seed, workers: machine.resolvedWorkers(),
         options: options, weights: weights, except: published.except)
       let result = try benchmark.measure(
-        repetition.repetition(window: duration / 5, limit: 2 * duration), streams: streams)
+        repetition.repetition(window: duration / 5, limit: 2 * duration), streams: streams,
+        isInScope: scope && streams == 1)
       try writer.write(result, text: text(result))
       guard profile else { return }
       try Interruption.check()

@@ -91,15 +91,17 @@ final class NetworkBenchmark: Sendable {
     labels = try HostTensor(outputCount / classes) { _ in Int32(random.next() % UInt64(classes)) }
   }
 
-  /// - Parameter streams: how many clients run it at once: one with workers that stay awake, several without.
+  /// - Parameters:
+  ///   - streams: how many clients run it at once.
+  ///   - isInScope: whether workers stay awake between runs; for a single client.
   /// - Throws: ``TesseraError/Code/checkFailed`` if a client gets other bits than a run alone.
-  func measure(_ repetition: Repetition, streams: Int = 1) throws -> NetworkResult {
+  func measure(_ repetition: Repetition, streams: Int = 1, isInScope: Bool = true) throws -> NetworkResult {
     let checksum = try self.checksum()
     let clients = try Clients(of: self, count: streams)
     let timing =
-      try streams > 1
-      ? ClientTiming(clients: streams, repetition, clients.run)
-      : session.withWorkers { try ClientTiming(clients: 1, repetition, clients.run) }
+      try isInScope
+      ? session.withWorkers { try ClientTiming(clients: 1, repetition, clients.run) }
+      : ClientTiming(clients: streams, repetition, clients.run)
     if streams > 1 { try clients.check(checksum) }
     return NetworkResult(
       network: network.name, batch: batch, mode: mode.rawValue,

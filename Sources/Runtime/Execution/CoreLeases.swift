@@ -8,10 +8,13 @@ import TesseraKernels
 /// A run waits for its cores, but never for longer than its patience: whoever has them may itself be waiting for the run. Then
 /// it goes on with what is free, or unbound on its caller.
 enum CoreLeases {
-  /// One that waits. What it is given is the table's lock's; each lease is signaled once.
+  /// One that waits. Its variables are the table's lock's; each lease is signaled once.
   private final class Waiter: @unchecked Sendable {
     let semaphore = DispatchSemaphore(value: 0)
+    /// What it was given.
     var cores: CoreTable.Lease?
+    /// To be put on the first of its cores; nil: not to be moved.
+    var thread: Int32?
   }
 
   private struct State {
@@ -32,58 +35,96 @@ enum CoreLeases {
       return (number, waiters[number])
     }
 
-    /// Wakes those who may go in.
-    mutating func letIn() {
-      while let (number, cores) = table.enterNext() {
-        waiters[number].cores = cores
-        waiters[number].semaphore.signal()
-      }
+    /// Lets the next in.
+    /// - Returns: what wakes it, and where it is to wake; nil if nobody may go in.
+    mutating func letIn() -> (semaphore: DispatchSemaphore, thread: Int32?, processor: Int?)? {
+      guard let (number, cores) = table.enterNext() else { return nil }
+      let waiter = waiters[number]
+      waiter.cores = cores
+      return (waiter.semaphore, waiter.thread, Lease(cores, here: nil).processor(for: 0))
     }
   }
 
   private static let state = Lock(State())
   private static let hasSeveralNodes = Machine.current.numaNodes.count > 1
 
-  /// Leases up to `count` cores, but no more than the run's part of the machine.
+  /// Calls `body` with up to `count` cores, but no more than the run's part of the machine.
   /// - Parameters:
   ///   - byteCount: of the run's own memory.
   ///   - patience: seconds that it may wait.
-  static func lease(_ count: Int, byteCount: Int = 0, patience: Double = 0) -> Lease {
+  ///   - binds: whether the calling thread, if it waited, is on its core from the moment it wakes until the end. Left to
+  ///     itself it may wake on another's, and wait there for as long as the system's time slice.
+  static func withLease<Result, Failure: Error>(
+    _ count: Int, byteCount: Int = 0, patience: Double = 0, binds: Bool = false,
+    _ body: (Lease) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
     let demand = CoreTable.Demand(cores: count, byteCount: byteCount)
-    var here = here
-    var cores = CoreTable.Lease()
-    let waiting: (number: Int, waiter: Waiter)? = state.withLock { state in
-      if patience > 0, !state.table.admits(demand) { return state.wait(demand) }
-      cores = state.table.enter(demand, here: here)
-      return nil
+    if let lease = enter(demand, waits: patience > 0) {
+      defer { release(lease) }
+      return try body(lease)
     }
-    if let (number, waiter) = waiting {
-      let isLate = waiter.semaphore.wait(timeout: .now() + patience) == .timedOut
-      // A thread that slept may wake elsewhere.
-      here = self.here
-      state.withLock { state in
-        if let given = waiter.cores {
-          cores = given
-          waiter.cores = nil
-          if isLate { waiter.semaphore.wait() }
-        } else {
-          state.table.giveUp(number)
-          cores = state.table.enter(demand, here: here)
-          state.letIn()
-        }
-        state.idle.append(number)
-      }
+    // Takes the mask down before anyone moves the thread.
+    let binding = binds ? ThreadBinding() : nil
+    let lease = wait(demand, patience: patience, thread: binding == nil ? nil : tessera_current_thread())
+    defer {
+      release(lease)
+      withExtendedLifetime(binding) {}
     }
-    // A run of a whole machine of several nodes has each worker on the node that has its part of memory.
-    let isWhole = cores.count == Machine.current.cores.count
-    let callersCore = hasSeveralNodes && isWhole ? nil : here.flatMap { cores.contains($0) ? $0 : nil }
-    return Lease(cores: cores, callersCore: callersCore)
+    return try body(lease)
   }
 
-  static func release(_ lease: Lease) {
-    state.withLock { state in
-      state.table.leave(lease.cores)
-      state.letIn()
+  /// - Returns: nil if the run doesn't get in without waiting, and may wait.
+  private static func enter(_ demand: CoreTable.Demand, waits: Bool) -> Lease? {
+    let here = here
+    return state.withLock { state in
+      if waits, !state.table.admits(demand) { return nil }
+      var lease = Lease(state.table.enter(demand, here: here), here: here)
+      lease.hasCompany = state.table.active > 1
+      return lease
+    }
+  }
+
+  /// - Parameter thread: the calling one, to be put on the first core; nil: not to be moved.
+  private static func wait(_ demand: CoreTable.Demand, patience: Double, thread: Int32?) -> Lease {
+    let (number, waiter) = state.withLock { state in
+      let (number, waiter) = state.wait(demand)
+      waiter.thread = thread
+      return (number, waiter)
+    }
+    // Meanwhile all may have left.
+    letIn()
+    let isLate = waiter.semaphore.wait(timeout: .now() + patience) == .timedOut
+    let here = here
+    let lease: Lease? = state.withLock { state in
+      guard waiter.cores == nil else { return nil }
+      state.table.giveUp(number)
+      state.idle.append(number)
+      return Lease(state.table.enter(demand, here: here), here: here)
+    }
+    if let lease {
+      letIn()
+      return lease
+    }
+    if isLate { waiter.semaphore.wait() }
+    return state.withLock { state in
+      defer {
+        waiter.cores = nil
+        state.idle.append(number)
+      }
+      return Lease(waiter.cores ?? .init(), here: here)
+    }
+  }
+
+  private static func release(_ lease: Lease) {
+    state.withLock { $0.table.leave(lease.cores) }
+    letIn()
+  }
+
+  /// Wakes those who may go in, without the lock that they need next.
+  private static func letIn() {
+    while let (semaphore, thread, processor) = state.withLock({ $0.letIn() }) {
+      if let thread, let processor { _ = ThreadBinding.bind(thread: thread, toProcessor: processor) }
+      semaphore.signal()
     }
   }
 
@@ -97,7 +138,21 @@ enum CoreLeases {
   struct Lease: Sendable {
     fileprivate var cores = CoreTable.Lease()
     /// The core on which the caller is already.
-    fileprivate var callersCore: Int?
+    private var callersCore: Int?
+
+    /// Whether other runs were under way when this one was let in.
+    fileprivate(set) var hasCompany = false
+
+    /// No core.
+    init() {}
+
+    /// - Parameter here: the core that the calling thread is on.
+    fileprivate init(_ cores: CoreTable.Lease, here: Int?) {
+      self.cores = cores
+      // A run of a whole machine of several nodes has each worker on the node that has its part of memory.
+      let isWhole = cores.count == Machine.current.cores.count
+      callersCore = hasSeveralNodes && isWhole ? nil : here.flatMap { cores.contains($0) ? $0 : nil }
+    }
 
     var count: Int { cores.count }
 

@@ -67,7 +67,6 @@ final class Team: @unchecked Sendable {
     // The caller needn't have had a turn.
     takeTurn()
     CurrentThread.endLeading()
-    close()
   }
 
   /// As `concurrentPerform`, which allocates twice for its closure.
@@ -144,6 +143,9 @@ final class Team: @unchecked Sendable {
       end()
     } else {
       work?.work(as: 0, on: processor(for: 0))
+      // Within the turn, where helpers that are about to leave are waited for awake: the system's pool would have the caller
+      // sleep.
+      close()
     }
   }
 
@@ -233,12 +235,12 @@ extension Team {
   /// Calls `body` once for every worker, on as many threads as the system gives: for what isn't a program.
   /// - Parameter body: gets the processor that its thread may bind to.
   static func perform(workers: Int, _ body: @escaping @Sendable (_ worker: Int, _ processor: Int?) -> Void) {
-    let lease = CoreLeases.lease(workers)
-    defer { CoreLeases.release(lease) }
-    let calls = Calls(count: workers, body)
-    let count = lease.workers(of: workers)
-    guard count > 1, CurrentThread.team == nil, !CurrentThread.isWorking else { return calls.work(as: 0, on: nil) }
-    Team(workerCount: count).perform(calls, workers: count, lease: lease, binds: true, executor: nil)
+    CoreLeases.withLease(workers) { lease in
+      let calls = Calls(count: workers, body)
+      let count = lease.workers(of: workers)
+      guard count > 1, CurrentThread.team == nil, !CurrentThread.isWorking else { return calls.work(as: 0, on: nil) }
+      Team(workerCount: count).perform(calls, workers: count, lease: lease, binds: true, executor: nil)
+    }
   }
 
   private final class Calls: TeamWork {
