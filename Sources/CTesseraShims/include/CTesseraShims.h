@@ -134,6 +134,22 @@ static inline __m256 tessera_permuted_8(__m256 value, __m256i index) { return _m
 static inline __m512 tessera_permuted_16(__m512 value, __m512i index) { return _mm512_permutexvar_ps(index, value); }
 #endif
 
+// Lane i is lane index[i] of two vectors, one behind the other.
+
+#if defined(__AVX2__)
+static inline __m256 tessera_picked_8(__m256 first, __m256 second, __m256i index) {
+  // Of the index the permutations take three bits; the fourth, in place of the sign, says which of them it is.
+  return _mm256_blendv_ps(
+    _mm256_permutevar8x32_ps(first, index), _mm256_permutevar8x32_ps(second, index),
+    _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
+}
+#endif
+#if defined(__AVX512F__)
+static inline __m512 tessera_picked_16(__m512 first, __m512 second, __m512i index) {
+  return _mm512_permutex2var_ps(first, index, second);
+}
+#endif
+
 // min(most, value), likewise.
 
 #if defined(__SSE__)

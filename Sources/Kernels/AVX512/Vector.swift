@@ -81,6 +81,12 @@ func stream(_ value: Vector, _ target: UnsafeMutablePointer<Float>) {
   tessera_stream_16(target, value)
 }
 
+/// Lane i of the result is lane index[i] of both vectors, one behind the other.
+@inline(__always)
+func picked(_ first: Vector, _ second: Vector, _ index: IntVector) -> Vector {
+  tessera_picked_16(first, second, unsafeBitCast(index, to: SIMD8<Int64>.self))
+}
+
 /// Lane i of the result is lane index[i] of `value`.
 @inline(__always)
 func permuted(_ value: Vector, _ index: IntVector) -> Vector {

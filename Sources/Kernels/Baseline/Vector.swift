@@ -108,6 +108,17 @@ func stream(_ value: Vector, _ target: UnsafeMutablePointer<Float>) {
   #endif
 }
 
+/// Lane i of the result is lane index[i] of both vectors, one behind the other.
+@inline(__always)
+func picked(_ first: Vector, _ second: Vector, _ index: IntVector) -> Vector {
+  var result = Vector.zero
+  for lane in 0..<lanes {
+    let i = Int(index[lane])
+    result[lane] = i < lanes ? first[i] : second[i &- lanes]
+  }
+  return result
+}
+
 /// Lane i of the result is lane index[i] of `value`.
 @inline(__always)
 func permuted(_ value: Vector, _ index: IntVector) -> Vector {

@@ -8,7 +8,9 @@ extension Kernels {
   ) {
     let g = geometry
     let streams = streams && canStream(g.c, y)
-    forEachWindow(g, rows: rows) { image, output, r, s, top, left in
+    let packed = PackedWindows(g)
+    if let packed { for row in rows { average(packed, g, row: row, countPadding: countPadding, x, y) } }
+    forEachWindow(g, rows: rows, except: packed?.columns ?? 0..<0) { image, output, r, s, top, left in
       let count =
         countPadding ? paddedCount(g, top: top, left: left) : r.count &* s.count
       // An empty window divides 0 by 1.
@@ -40,6 +42,9 @@ extension Kernels {
       && (g.q &- 1) &* g.strideX &+ (g.s &- 1) &* g.dilationX < g.w
     // The share of an element in each window that sees it; 0 where windows differ.
     let share = areWhole ? 1 / Float(g.r &* g.s) : 0
+    if g.windowsAreApart {
+      return spread(g, rows, countPadding, share, dy, dx, streams)
+    }
     forEachPixel(g, rows: rows) { windows, target in
       var c = 0
       while c &+ 4 &* lanes <= g.c {
@@ -74,6 +79,27 @@ private func average<let vectors: Int>(
   block.write(block.map { sum[$0] * share }, y, streams: streams)
 }
 
+/// The same of windows that share a vector, all of whose columns lie in the image.
+@inline(never)
+private func average(
+  _ packed: PackedWindows, _ g: PoolingGeometry, row: Int, countPadding: Bool, _ x: UnsafePointer<Float>,
+  _ y: UnsafeMutablePointer<Float>
+) {
+  let top = row % g.p &* g.strideY &- g.padTop
+  let image = row / g.p &* g.h &* g.w &* g.xPitch
+  let r = tapsInside(g.r, top, g.dilationY, g.h)
+  let count = countPadding ? paddedCount(g, top: top, left: 0) : r.count &* g.s
+  let share = Vector(repeating: 1 / Float(max(count, 1)))
+  packed.forEachGroup { q in
+    let left = q &* g.strideX &- g.padLeft
+    var sum = Vector.zero
+    for i in r {
+      for j in 0..<g.s { sum += packed.values(x + pixel(g, image, top, left, i, j)) }
+    }
+    store(sum * share, y + (row &* g.q &+ q) &* g.c, valid: packed.windows &* g.c)
+  }
+}
+
 /// The sum of the deltas of the windows over a pixel, each times its share.
 @inline(__always)
 private func gather<let vectors: Int>(
@@ -95,6 +121,17 @@ private func gather<let vectors: Int>(
     }
   }
   block.write(sum, dx, streams: streams)
+}
+
+/// The same where windows are apart. Not inlined: with both in one function neither has enough registers.
+@inline(never)
+private func spread(
+  _ g: PoolingGeometry, _ rows: Range<Int>, _ countPadding: Bool, _ share: Float, _ dy: UnsafePointer<Float>,
+  _ dx: UnsafeMutablePointer<Float>, _ streams: Bool
+) {
+  spreadApartWindows(g, rows: rows, dy: dy, mask: nil, dx: dx, streams: streams) { top, left in
+    share > 0 ? share : shareOfWindow(g, countPadding: countPadding, top: top, left: left)
+  }
 }
 
 /// 1 / what the sum of a window that meets the image is divided by. Not inlined: whoever calls it wouldn't be any more.

@@ -12,7 +12,9 @@ extension Kernels {
     let g = geometry
     let mask = UnsafeMutableRawPointer(mask).assumingMemoryBound(to: Float.self)
     let streams = streams && canStream(g.c, y) && canStream(g.c, mask)
-    forEachWindow(g, rows: rows) { image, output, r, s, top, left in
+    let packed = PackedWindows(g)
+    if let packed { for row in rows { maximum(packed, g, row: row, x, y, mask) } }
+    forEachWindow(g, rows: rows, except: packed?.columns ?? 0..<0) { image, output, r, s, top, left in
       let isEmpty = r.isEmpty || s.isEmpty
       let first = isEmpty ? x : x + pixel(g, image, top, left, r.lowerBound, s.lowerBound)
       let (r, s) = isEmpty ? (0..<0, 0..<0) : (r, s)
@@ -37,6 +39,9 @@ extension Kernels {
     let g = geometry
     let mask = UnsafeRawPointer(mask).assumingMemoryBound(to: Float.self)
     let streams = streams && canStream(g.c, dx)
+    if g.windowsAreApart {
+      return spread(g, rows, dy, mask, dx, streams)
+    }
     forEachPixel(g, rows: rows) { windows, target in
       var c = 0
       while c &+ 4 &* lanes <= g.c {
@@ -83,6 +88,37 @@ private func maximum<let vectors: Int>(
   block.write(number, mask, streams: streams)
 }
 
+/// The same of windows that share a vector, all of whose columns lie in the image.
+@inline(never)
+private func maximum(
+  _ packed: PackedWindows, _ g: PoolingGeometry, row: Int, _ x: UnsafePointer<Float>,
+  _ y: UnsafeMutablePointer<Float>, _ mask: UnsafeMutablePointer<Float>
+) {
+  let top = row % g.p &* g.strideY &- g.padTop
+  let image = row / g.p &* g.h &* g.w &* g.xPitch
+  let r = tapsInside(g.r, top, g.dilationY, g.h)
+  let valid = packed.windows &* g.c
+  packed.forEachGroup { q in
+    let left = q &* g.strideX &- g.padLeft
+    var best = Vector(repeating: -.infinity)
+    var number = Vector.zero
+    if !r.isEmpty {
+      best = packed.values(x + pixel(g, image, top, left, r.lowerBound, 0))
+      number = tapBits(r.lowerBound &* g.s)
+    }
+    for i in r {
+      for j in 0..<g.s {
+        let values = packed.values(x + pixel(g, image, top, left, i, j))
+        number = chooseLarger(values, best, tapBits(i &* g.s &+ j), else: number)
+        best = chooseLarger(values, best, values, else: best)
+      }
+    }
+    let output = (row &* g.q &+ q) &* g.c
+    store(best, y + output, valid: valid)
+    store(number, mask + output, valid: valid)
+  }
+}
+
 /// The sum of the deltas of those windows over a pixel that chose it.
 @inline(__always)
 private func gather<let vectors: Int>(
@@ -105,7 +141,17 @@ private func gather<let vectors: Int>(
   block.write(sum, dx, streams: streams)
 }
 
+/// The same where windows are apart. Not inlined: with both in one function neither has enough registers.
+@inline(never)
+private func spread(
+  _ g: PoolingGeometry, _ rows: Range<Int>, _ dy: UnsafePointer<Float>, _ mask: UnsafePointer<Float>,
+  _ dx: UnsafeMutablePointer<Float>, _ streams: Bool
+) {
+  spreadApartWindows(g, rows: rows, dy: dy, mask: mask, dx: dx, streams: streams) { _, _ in 1 }
+}
+
+/// A tap's number as the mask has it.
 @inline(__always)
-private func tapBits(_ tap: Int) -> Vector {
+func tapBits(_ tap: Int) -> Vector {
   unsafeBitCast(IntVector(repeating: Int32(truncatingIfNeeded: tap)), to: Vector.self)
 }

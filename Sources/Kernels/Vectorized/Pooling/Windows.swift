@@ -19,9 +19,10 @@ func pixel(_ g: PoolingGeometry, _ image: Int, _ top: Int, _ left: Int, _ r: Int
 
 /// Calls `body` for each window of the output rows, with the start of its image in x, its position in y, the taps that
 /// lie in the image, and the row and column of its first tap.
+/// - Parameter columns: of windows that are left out.
 @inline(__always)
 func forEachWindow(
-  _ g: PoolingGeometry, rows: Range<Int>,
+  _ g: PoolingGeometry, rows: Range<Int>, except columns: Range<Int>,
   _ body: (
     _ image: Int, _ output: Int, _ r: Range<Int>, _ s: Range<Int>, _ top: Int, _ left: Int
   ) -> Void
@@ -30,7 +31,7 @@ func forEachWindow(
     let (n, p) = (row / g.p, row % g.p)
     let top = p &* g.strideY &- g.padTop
     let r = tapsInside(g.r, top, g.dilationY, g.h)
-    for q in 0..<g.q {
+    for q in 0..<g.q where !columns.contains(q) {
       let left = q &* g.strideX &- g.padLeft
       let s = tapsInside(g.s, left, g.dilationX, g.w)
       body(n &* g.h &* g.w &* g.xPitch, (row &* g.q &+ q) &* g.c, r, s, top, left)
