@@ -86,7 +86,10 @@ public struct Program: Sendable {
       if options.fusesNodes { simplified = try FoldNormalizations().run(simplified) }
       convolutions = try selection.decide(for: simplified, kernels)
       simplified = try SelectKernels(kernels: kernels, selection: selection).run(simplified)
-      if options.fusesNodes { simplified = try FuseEpilogues().run(simplified) }
+      if options.fusesNodes {
+        simplified = try FuseEpilogues().run(simplified)
+        simplified = try PoolEachImage(caches: caches).run(simplified)
+      }
     }
     simplified = try EliminateDeadNodes().run(simplified)
     self.graph = simplified

@@ -92,6 +92,77 @@ import Testing
     }
   }
 
+  /// With images enough a direct convolution and its pooling are one node, image by image, and give the same bits: dense or
+  /// channels of wider pixels, with and without the places of the maxima.
+  @Test(arguments: KernelCatalogue.supported, [false, true])
+  func pooledImageByImage(_ instructionSet: InstructionSet, keepsPlaces: Bool) throws {
+    let windows = [
+      ResolvedWindow2D(kernel: 2, stride: 2),
+      ResolvedWindow2D(kernel: 3, stride: 2, top: 1, left: 1, bottom: 1, right: 1),
+      ResolvedWindow2D(kernel: Size2D(y: 7, x: 6)),
+    ]
+    for (window, stride) in windows.flatMap({ [($0, 1), ($0, 2)] }) {
+      for isMaximum in [true, false] {
+        let batch = 17
+        var graph = Graph()
+        let a = try graph.addInput("a", TensorType([batch, 15, 13, 3]))
+        let b = try graph.addInput("b", TensorType([batch, 15, 13, 2]))
+        let joined = try graph.apply(ConcatenateOperation(), a, b, name: "joined")
+        let part = try graph.apply(ChannelSlice(channels: 1..<4), joined, name: "part")
+        let w = try graph.addVariable(Variable(name: "w", type: TensorType([3, 3, 3, 19]), initializer: .he))
+        let y = try graph.apply(
+          Convolution2D(
+            window: ResolvedWindow2D(
+              kernel: 3, stride: Size2D(y: stride, x: stride), top: 1, left: 1, bottom: 1, right: 1),
+            activation: .tanh), part, w, name: "conv")
+        let pooling: any TesseraGraph.Operation =
+          isMaximum ? MaxPool2DOperation(window: window) : AveragePool2DOperation(window: window, countsPadding: false)
+        let pooled = try graph.add(pooling, [y], name: "pool")
+        for (index, value) in pooled.enumerated() where keepsPlaces || index == 0 {
+          try graph.addOutput("result\(index)", value)
+        }
+        var random = TestRandom(9)
+        let inputs = [
+          "a": try Tensor(random.normals(batch * 15 * 13 * 3).map(Float.init), shape: [batch, 15, 13, 3]),
+          "b": try Tensor(random.normals(batch * 15 * 13 * 2).map(Float.init), shape: [batch, 15, 13, 2]),
+        ]
+        var options = Program.Options(instructionSet: instructionSet, algorithm: .direct)
+        let fused = try Program(graph, options: options)
+        #expect(fused.kernelSummary.contains { $0.operation == "conv2d+tanh+\(pooling.name)" })
+        options.fusesNodes = false
+        let store = ParameterStore(seed: 3)
+        let expected = try Session(Program(graph, options: options), store: store, workers: 1).run(inputs)
+        for workers in [1, 3] {
+          let found = try Session(fused, store: store, workers: workers).run(inputs)
+          #expect(found.keys == expected.keys)
+          for (name, tensor) in expected {
+            let result = try #require(found[name])
+            let isSame = tensor.withUnsafeBytes { bytes in result.withUnsafeBytes { bytes.elementsEqual($0) } }
+            #expect(isSame, "\(window) \(stride) \(name)")
+          }
+        }
+      }
+    }
+  }
+
+  /// Not with few images, nor with large ones, and not where the convolution's output is read by others.
+  @Test func pooledApart() throws {
+    func pooled(_ batch: Int, _ example: Shape, isOutput: Bool = false) throws -> [String] {
+      var graph = Graph()
+      let x = try graph.addInput("x", TensorType(Shape([batch] + example.dimensions)))
+      let w = try graph.addVariable(Variable(name: "w", type: TensorType([3, 3, 1, 16])))
+      let y = try graph.apply(Convolution2D(window: ResolvedWindow2D(kernel: 3)), x, w, name: "conv")
+      try graph.addOutput(
+        "y", graph.add(MaxPool2DOperation(window: ResolvedWindow2D(kernel: 2, stride: 2)), [y], name: "pool")[0])
+      if isOutput { try graph.addOutput("unpooled", y) }
+      return try operations(graph)
+    }
+    #expect(try pooled(16, [9, 9, 1]) == ["conv2d+max_pool"])
+    #expect(try pooled(15, [9, 9, 1]) == ["conv2d", "max_pool"])
+    #expect(try pooled(16, [500, 500, 1]) == ["conv2d", "max_pool"])
+    #expect(try pooled(16, [9, 9, 1], isOutput: true) == ["conv2d", "max_pool"])
+  }
+
   /// A graph of one convolution, and what else a test adds to it.
   private struct Pieces {
     var graph = Graph()

@@ -40,6 +40,8 @@ public protocol PlannedConvolution: Sendable {
   var multiplyAddSteps: Double { get }
   /// Whether ``ConvolutionOperands/poolsMaximum`` may be asked for.
   var takesPooling: Bool { get }
+  /// The same for each image alone, with the same packed weights and sums; nil where tasks belong to no image.
+  var ofOneImage: (any PlannedConvolution)? { get }
   /// Floats of scratch that a worker needs while it runs tasks; contents needn't survive between calls.
   var scratchCount: Int { get }
   /// Floats of the packed weights.
@@ -60,6 +62,7 @@ public protocol PlannedConvolution: Sendable {
 
 extension PlannedConvolution {
   public var takesPooling: Bool { false }
+  public var ofOneImage: (any PlannedConvolution)? { nil }
 }
 
 /// One that also computes on images whose pixels are channels of wider ones.

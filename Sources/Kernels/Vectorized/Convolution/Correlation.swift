@@ -128,6 +128,11 @@ extension Correlation {
     exceedsCaches = exceedsCaches && pitch % lanes == 0
   }
 
+  /// One image alone, whose output stays in the caches.
+  mutating func takeOneImage() {
+    (images, imagesPerTask, exceedsCaches) = (1, 1, false)
+  }
+
   /// Groups of few output channels fill a vector together, with weights of 0 between them: as many multiply-adds as with
   /// a vector for each group, but every line of a pixel is read once and not for each group. A depth that isn't finite
   /// makes the groups that it is joined with NaN.

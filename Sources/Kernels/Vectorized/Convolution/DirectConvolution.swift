@@ -38,6 +38,13 @@ struct DirectConvolution: StridedConvolution {
   var taskCount: Int { correlation.taskCount }
   var channelParts: Int { correlation.groups * correlation.blockChunks }
   var multiplyAddSteps: Double { ConvolutionCost.cost(correlation.tiles) }
+  /// Pixels of windows of 1 x 1 are one long row, whatever their image.
+  var ofOneImage: (any PlannedConvolution)? {
+    guard correlation.images > 1 else { return nil }
+    var copy = self
+    copy.correlation.takeOneImage()
+    return copy
+  }
   var scratchCount: Int { 0 }
   var packedCount: Int { packing.packedCount }
   var packTaskCount: Int { packing.taskCount }
