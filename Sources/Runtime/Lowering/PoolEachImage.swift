@@ -23,7 +23,7 @@ struct PoolEachImage: GraphPass {
       guard let pooling = ImagePooling(node.operation), case .node(let producer, _) = graph.source(of: node.inputs[0]),
         uses[node.inputs[0]] == 1,
         let operation = product(
-          graph.nodes[producer], graph, pooling, keepsMask: uses[node.outputs.last ?? node.inputs[0]] != nil)
+          graph.nodes[producer], pooling, keepsMask: uses[node.outputs.last ?? node.inputs[0]] != nil)
       else { continue }
       pooled[index] = (graph.nodes[producer], operation)
       merged.insert(producer)
@@ -39,7 +39,7 @@ struct PoolEachImage: GraphPass {
   }
 
   /// Nil where it doesn't pay, or can't be done.
-  private func product(_ node: Node, _ graph: Graph, _ pooling: ImagePooling, keepsMask: Bool) -> PooledProduct? {
+  private func product(_ node: Node, _ pooling: ImagePooling, keepsMask: Bool) -> PooledProduct? {
     let fused = node.operation as? Fused
     let epilogue = fused?.epilogue ?? Epilogue()
     guard let product = (fused?.base ?? node.operation) as? PackedProduct, epilogue.operandCount == 0,
