@@ -89,6 +89,7 @@ public struct Program: Sendable {
       if options.fusesNodes {
         simplified = try FuseEpilogues().run(simplified)
         simplified = try PoolEachImage(caches: caches).run(simplified)
+        simplified = try UnpoolEachImage(kernels: kernels, selection: selection).run(simplified)
       }
     }
     simplified = try EliminateDeadNodes().run(simplified)

@@ -145,6 +145,54 @@ import Testing
     }
   }
 
+  /// The gradient of a pooling that only gradients of weights and bias read is computed with them, image by image: the same
+  /// sums in another order, and the same bits for any number of workers.
+  @Test(arguments: KernelCatalogue.supported, [false, true])
+  func unpooledImageByImage(_ instructionSet: InstructionSet, hasBias: Bool) throws {
+    let batch = 17
+    for (window, channels) in [
+      (ResolvedWindow2D(kernel: 2, stride: 2), 1),
+      (ResolvedWindow2D(kernel: 3, stride: 2, top: 1, left: 1, bottom: 1, right: 1), 3),
+    ] {
+      var graph = Graph()
+      let x = try graph.addInput("x", TensorType([batch, 12, 11, channels]))
+      let w = try graph.addVariable(
+        Variable(name: "w", type: TensorType([5, 3, channels, 21]), initializer: .he))
+      let bias = try graph.addVariable(Variable(name: "bias", type: TensorType([21])))
+      let convolution = Convolution2D(window: ResolvedWindow2D(kernel: Size2D(y: 5, x: 3), top: 1, left: 1))
+      let y = try graph.add(convolution, hasBias ? [x, w, bias] : [x, w], name: "conv")[0]
+      let pooled = try graph.add(MaxPool2DOperation(window: window), [y], name: "pool")[0]
+      let squares = try graph.apply(Multiply(), pooled, pooled, name: "squares")
+      let loss = try graph.apply(SumAll(), squares, name: "loss")
+      for (index, gradient) in try graph.differentiate(loss, withRespectTo: hasBias ? [w, bias] : [w]).enumerated() {
+        try graph.addOutput("gradient\(index)", #require(gradient))
+      }
+      var random = TestRandom(10)
+      let images = random.normals(batch * 12 * 11 * channels).map(Float.init)
+      let inputs = ["x": try Tensor(images, shape: [batch, 12, 11, channels])]
+      let store = ParameterStore(seed: 4)
+      var options = Program.Options(instructionSet: instructionSet, numerics: .exact)
+      let fused = try Program(graph, options: options)
+      let operations = fused.kernelSummary.map(\.operation)
+      #expect(operations.contains("max_pool_backward+conv2d_backward_weights") && !operations.contains("channel_sum"))
+      options.usesReferenceKernels = true
+      let expected = try Session(Program(graph, options: options), store: store, workers: 1).run(inputs)
+      var first: [String: [Float]] = [:]
+      for workers in [1, 3] {
+        let found = try Session(fused, store: store, workers: workers).run(inputs)
+        for (name, tensor) in expected {
+          let (result, reference) = (
+            try #require(found[name]).elements(as: Float.self), try tensor.elements(as: Float.self)
+          )
+          let largest = reference.reduce(0) { max($0, abs($1)) }
+          #expect(zip(result, reference).allSatisfy { abs($0 - $1) <= 2e-6 * largest }, "\(window) \(name)")
+          #expect(first[name] == nil || first[name] == result, "\(workers) \(name)")
+          first[name] = result
+        }
+      }
+    }
+  }
+
   /// Not with few images, nor with large ones, and not where the convolution's output is read by others.
   @Test func pooledApart() throws {
     func pooled(_ batch: Int, _ example: Shape, isOutput: Bool = false) throws -> [String] {

@@ -35,13 +35,19 @@ enum CoreLeases {
       return (number, waiters[number])
     }
 
+    /// Lets a run in at once.
+    mutating func enter(_ demand: CoreTable.Demand, here: Int?) -> Lease {
+      let cores = table.enter(demand, here: here)
+      return Lease(cores, here: here, hasCompany: table.active > 1)
+    }
+
     /// Lets the next in.
     /// - Returns: what wakes it, and where it is to wake; nil if nobody may go in.
     mutating func letIn() -> (semaphore: DispatchSemaphore, thread: Int32?, processor: Int?)? {
       guard let (number, cores) = table.enterNext() else { return nil }
       let waiter = waiters[number]
       waiter.cores = cores
-      return (waiter.semaphore, waiter.thread, Lease(cores, here: nil).processor(for: 0))
+      return (waiter.semaphore, waiter.thread, Lease(cores, here: nil, hasCompany: false).processor(for: 0))
     }
   }
 
@@ -77,10 +83,7 @@ enum CoreLeases {
   private static func enter(_ demand: CoreTable.Demand, waits: Bool) -> Lease? {
     let here = here
     return state.withLock { state in
-      if waits, !state.table.admits(demand) { return nil }
-      var lease = Lease(state.table.enter(demand, here: here), here: here)
-      lease.hasCompany = state.table.active > 1
-      return lease
+      waits && !state.table.admits(demand) ? nil : state.enter(demand, here: here)
     }
   }
 
@@ -99,7 +102,7 @@ enum CoreLeases {
       guard waiter.cores == nil else { return nil }
       state.table.giveUp(number)
       state.idle.append(number)
-      return Lease(state.table.enter(demand, here: here), here: here)
+      return state.enter(demand, here: here)
     }
     if let lease {
       letIn()
@@ -111,7 +114,7 @@ enum CoreLeases {
         waiter.cores = nil
         state.idle.append(number)
       }
-      return Lease(waiter.cores ?? .init(), here: here)
+      return Lease(waiter.cores ?? .init(), here: here, hasCompany: state.table.active > 1)
     }
   }
 
@@ -139,16 +142,15 @@ enum CoreLeases {
     fileprivate var cores = CoreTable.Lease()
     /// The core on which the caller is already.
     private var callersCore: Int?
-
     /// Whether other runs were under way when this one was let in.
-    fileprivate(set) var hasCompany = false
+    private(set) var hasCompany = false
 
     /// No core.
     init() {}
 
     /// - Parameter here: the core that the calling thread is on.
-    fileprivate init(_ cores: CoreTable.Lease, here: Int?) {
-      self.cores = cores
+    fileprivate init(_ cores: CoreTable.Lease, here: Int?, hasCompany: Bool) {
+      (self.cores, self.hasCompany) = (cores, hasCompany)
       // A run of a whole machine of several nodes has each worker on the node that has its part of memory.
       let isWhole = cores.count == Machine.current.cores.count
       callersCore = hasSeveralNodes && isWhole ? nil : here.flatMap { cores.contains($0) ? $0 : nil }

@@ -10,11 +10,6 @@ import TesseraKernels
 struct PoolEachImage: GraphPass {
   let caches: CacheSizes
 
-  /// With fewer images there would be too few tasks.
-  private static let leastImages = 16
-  /// Steps of an image's convolution: some 70 us.
-  private static let mostSteps = 250_000.0
-
   func run(_ graph: Graph) throws(TesseraError) -> Graph {
     let uses = graph.useCounts()
     var pooled: [Int: (producer: Node, operation: PooledProduct)] = [:]
@@ -23,7 +18,7 @@ struct PoolEachImage: GraphPass {
       guard let pooling = ImagePooling(node.operation), case .node(let producer, _) = graph.source(of: node.inputs[0]),
         uses[node.inputs[0]] == 1,
         let operation = product(
-          graph.nodes[producer], pooling, keepsMask: uses[node.outputs.last ?? node.inputs[0]] != nil)
+          graph.nodes[producer], pooling, keepsMask: node.outputs.dropFirst().contains { uses[$0] != nil })
       else { continue }
       pooled[index] = (graph.nodes[producer], operation)
       merged.insert(producer)
@@ -43,12 +38,28 @@ struct PoolEachImage: GraphPass {
     let fused = node.operation as? Fused
     let epilogue = fused?.epilogue ?? Epilogue()
     guard let product = (fused?.base ?? node.operation) as? PackedProduct, epilogue.operandCount == 0,
-      !epilogue.poolsMaximum, product.outputType.shape[0] >= Self.leastImages, let plan = product.plan.ofOneImage
+      !epilogue.poolsMaximum, let plan = product.plan.ofOneImage
     else { return nil }
     let operation = PooledProduct(
       product: product, plan: plan, activation: epilogue.activation, pooling: pooling, keepsMask: keepsMask)
-    let fits = operation.image.byteCount <= caches.level2Bytes / 2
-    return fits && plan.multiplyAddSteps <= Self.mostSteps ? operation : nil
+    return EachImage.pays(
+      images: product.outputType.shape[0], byteCount: operation.image.byteCount, steps: plan.multiplyAddSteps,
+      caches) ? operation : nil
+  }
+}
+
+/// When a task does all that follows of one image.
+enum EachImage {
+  /// With fewer images there would be too few tasks.
+  private static let leastImages = 16
+  /// Of an image: some 70 us.
+  private static let mostSteps = 250_000.0
+
+  /// - Parameters:
+  ///   - byteCount: of what stays in level 2 from one kernel to the next.
+  ///   - steps: multiply-adds of a vector.
+  static func pays(images: Int, byteCount: Int, steps: Double, _ caches: CacheSizes) -> Bool {
+    images >= leastImages && byteCount <= caches.level2Bytes / 2 && steps <= mostSteps
   }
 }
 
