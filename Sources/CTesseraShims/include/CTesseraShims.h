@@ -40,12 +40,15 @@ static inline void tessera_prefetch_to_write(float *address) {
 void tessera_apply(intptr_t iterations, void *context, void (*work)(void *, size_t));
 
 /// The calling thread's floating-point state: rounding, traps, what becomes of denormals. 0 where there is none to set.
+/// Not the compiler's own functions, of which it takes reading for independent of writing: it may read before.
 static inline uint64_t tessera_get_float_state(void) {
 #if defined(__x86_64__)
-  return _mm_getcsr();
+  uint32_t state;
+  __asm__ __volatile__("stmxcsr %0" : "=m"(state) : : "memory");
+  return state;
 #elif defined(__aarch64__)
   uint64_t state;
-  __asm__ __volatile__("mrs %0, fpcr" : "=r"(state));
+  __asm__ __volatile__("mrs %0, fpcr" : "=r"(state) : : "memory");
   return state;
 #else
   return 0;
@@ -54,9 +57,10 @@ static inline uint64_t tessera_get_float_state(void) {
 
 static inline void tessera_set_float_state(uint64_t state) {
 #if defined(__x86_64__)
-  _mm_setcsr((unsigned)state);
+  uint32_t narrow = (uint32_t)state;
+  __asm__ __volatile__("ldmxcsr %0" : : "m"(narrow) : "memory");
 #elif defined(__aarch64__)
-  __asm__ __volatile__("msr fpcr, %0" : : "r"(state));
+  __asm__ __volatile__("msr fpcr, %0" : : "r"(state) : "memory");
 #else
   (void)state;
 #endif
