@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests under a sanitizer: address or thread. TESSERA_TESTS=short shortens the long sweeps. A release build: what
-# ships, and eight times as fast.
+# ships, and several times as fast.
 set -euo pipefail
 sanitizer=$1
 build=.build-$sanitizer
