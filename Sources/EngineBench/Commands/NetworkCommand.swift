@@ -77,7 +77,7 @@ struct NetworkCommand: ParsableCommand {
         options: options, weights: weights, except: published.except)
       let result = try benchmark.measure(
         repetition.repetition(window: duration / 5, limit: 2 * duration), streams: streams,
-        isInScope: scope && streams == 1)
+        isInScope: scope)
       try writer.write(result, text: text(result))
       guard profile else { return }
       try Interruption.check()

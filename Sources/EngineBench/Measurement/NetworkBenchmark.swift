@@ -93,13 +93,13 @@ final class NetworkBenchmark: Sendable {
 
   /// - Parameters:
   ///   - streams: how many clients run it at once.
-  ///   - isInScope: whether workers stay awake between runs; for a single client.
+  ///   - isInScope: whether the workers of a single client stay awake between runs.
   /// - Throws: ``TesseraError/Code/checkFailed`` if a client gets other bits than a run alone.
   func measure(_ repetition: Repetition, streams: Int = 1, isInScope: Bool = true) throws -> NetworkResult {
     let checksum = try self.checksum()
     let clients = try Clients(of: self, count: streams)
     let timing =
-      try isInScope
+      try isInScope && streams == 1
       ? session.withWorkers { try ClientTiming(clients: 1, repetition, clients.run) }
       : ClientTiming(clients: streams, repetition, clients.run)
     if streams > 1 { try clients.check(checksum) }

@@ -75,6 +75,15 @@ extension Graph {
     return uses
   }
 
+  /// The nodes that read each value, and as which operand, by the value's index.
+  package func readers() -> [[(node: Int, operand: Int)]] {
+    var readers = [[(node: Int, operand: Int)]](repeating: [], count: valueCount)
+    for (index, node) in nodes.enumerated() {
+      for (operand, value) in node.inputs.enumerated() { readers[value.index].append((index, operand)) }
+    }
+    return readers
+  }
+
   fileprivate func isParameter(_ value: Value) -> Bool {
     switch source(of: value) {
     case .variable, .constant: true

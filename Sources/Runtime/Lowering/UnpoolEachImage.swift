@@ -9,24 +9,24 @@ struct UnpoolEachImage: GraphPass {
   let selection: AlgorithmSelection
 
   func run(_ graph: Graph) throws(TesseraError) -> Graph {
-    var readers: [Value: [Int]] = [:]
-    for (index, node) in graph.nodes.enumerated() {
-      for input in node.inputs { readers[input, default: []].append(index) }
-    }
-    let uses = graph.useCounts()
-    var operations: [Int: UnpooledWeightGradient] = [:]
-    /// The gradient of a pooling that each of its readers becomes a result of, and the number of that.
+    let (readers, uses) = (graph.readers(), graph.useCounts())
+    /// By the number of the pooling's gradient, with the node of the weights'.
+    var operations: [Int: (weights: Node, operation: UnpooledWeightGradient)] = [:]
+    /// What each reader becomes: a result of which of these.
     var results: [Int: (unpooling: Int, result: Int)] = [:]
     for (index, node) in graph.nodes.enumerated() {
-      guard let unpooling = node.operation as? MaxPool2DBackward, let readers = readers[node.outputs[0]],
-        uses[node.outputs[0]] == readers.count,
-        let weights = readers.first(where: { graph.nodes[$0].operation is ConvolutionBackwardWeights }),
-        readers.allSatisfy({ $0 == weights || graph.nodes[$0].operation is ChannelSum }), readers.count <= 2,
+      guard let unpooling = node.operation as? MaxPool2DBackward else { continue }
+      let readers = readers[node.outputs[0].index]
+      guard uses[node.outputs[0]] == readers.count, readers.count <= 2,
+        let (weights, _) = readers.first(where: {
+          $0.operand == 1 && graph.nodes[$0.node].operation is ConvolutionBackwardWeights
+        }),
+        readers.allSatisfy({ $0.node == weights || graph.nodes[$0.node].operation is ChannelSum }),
         isThere(graph.nodes[weights].inputs[0], before: index, graph),
-        let operation = try operation(unpooling, node, graph.nodes[weights], graph, hasBias: readers.count == 2)
+        let operation = try operation(unpooling, graph.nodes[weights], graph, hasBias: readers.count == 2)
       else { continue }
-      operations[index] = operation
-      for reader in readers { results[reader] = (index, reader == weights ? 0 : 1) }
+      operations[index] = (graph.nodes[weights], operation)
+      for reader in readers { results[reader.node] = (index, reader.node == weights ? 0 : 1) }
     }
     var merged: [Int: [Value]] = [:]
     return try GraphRewriter.rewrite(graph) { (rewriter, node) throws(TesseraError) in
@@ -34,12 +34,9 @@ struct UnpoolEachImage: GraphPass {
         return try rewriter.copy(node)
       }
       if let (unpooling, result) = results[index], let values = merged[unpooling] { return [values[result]] }
-      guard let operation = operations[index],
-        let weights = results.first(where: { $0.value.unpooling == index && $0.value.result == 0 })?.key
-      else { return try rewriter.copy(node) }
-      let x = try rewriter.newValue(of: graph.nodes[weights].inputs[0])
-      merged[index] = try rewriter.graph.add(
-        operation, [x] + rewriter.newInputs(of: node), name: graph.nodes[weights].name)
+      guard let (weights, operation) = operations[index] else { return try rewriter.copy(node) }
+      let x = try rewriter.newValue(of: weights.inputs[0])
+      merged[index] = try rewriter.graph.add(operation, [x] + rewriter.newInputs(of: node), name: weights.name)
       return nil
     }
   }
@@ -50,10 +47,10 @@ struct UnpoolEachImage: GraphPass {
 
   /// Nil where it doesn't pay.
   private func operation(
-    _ unpooling: MaxPool2DBackward, _ node: Node, _ reader: Node, _ graph: Graph, hasBias: Bool
+    _ unpooling: MaxPool2DBackward, _ reader: Node, _ graph: Graph, hasBias: Bool
   ) throws(TesseraError) -> UnpooledWeightGradient? {
-    guard let weights = reader.operation as? ConvolutionBackwardWeights, reader.inputs[1] == node.outputs[0],
-      reader.inputs[0] != node.outputs[0], graph.type(of: reader.outputs[0]).element == .float32
+    guard let weights = reader.operation as? ConvolutionBackwardWeights,
+      graph.type(of: reader.outputs[0]).element == .float32
     else { return nil }
     var geometry = weights.geometry(reader.inputs.map { graph.type(of: $0) }, graph.type(of: reader.outputs[0]))
     let settings = try selection.settings(.backwardWeights, geometry, kernels, at: reader.name)

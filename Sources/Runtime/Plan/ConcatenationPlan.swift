@@ -25,7 +25,7 @@ struct ConcatenationPlan {
 
   /// - Parameter isMovable: whether a value may lie elsewhere: neither views nor the outside know it.
   init(_ graph: Graph, isMovable: (Value) -> Bool) {
-    let readers = Self.readers(graph)
+    let readers = graph.readers()
     // The outer concatenation of two comes later and is asked first.
     for node in graph.nodes.reversed() where node.operation is ConcatenateOperation {
       let result = node.outputs[0]
@@ -57,15 +57,6 @@ struct ConcatenationPlan {
       place.slot.bytes = first..<first + graph.type(of: value).rowByteCount
       places[value] = place
     }
-  }
-
-  /// The nodes that read each value, and as which operand.
-  private static func readers(_ graph: Graph) -> [[(node: Int, operand: Int)]] {
-    var readers = [[(node: Int, operand: Int)]](repeating: [], count: graph.valueCount)
-    for (index, node) in graph.nodes.enumerated() {
-      for (operand, value) in node.inputs.enumerated() { readers[value.index].append((index, operand)) }
-    }
-    return readers
   }
 
   private static func canBeStrided(_ value: Value, _ readers: [(node: Int, operand: Int)], _ graph: Graph) -> Bool {
